@@ -1,0 +1,66 @@
+# The same verbs at hand and in CI. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help install demo test test-system check format bench lock clean
+
+# The first Python that is new enough; choose another with `make PYTHON=python3.12 install`.
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	"$$p" -c 'import sys; sys.exit(sys.version_info < (3, 11))' >/dev/null 2>&1 && { echo "$$p"; break; }; done)
+UV ?= uv
+RUN := .venv/bin/python -m
+TESTS := $(RUN) pytest -n 2
+STAMP := .venv/.installed
+
+help: ## Show this list.
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r verb text; do \
+		printf '  make %-12s %s\n' "$$verb" "$$text"; done
+
+install: $(STAMP) ## Make .venv with the locked dependencies and bridge itself.
+
+$(STAMP): requirements.lock requirements-dev.lock pyproject.toml
+	@test -n "$(PYTHON)" || { echo 'bridge needs Python 3.11 or newer: make PYTHON=/path/to/python3.11 install' >&2; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(RUN) pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-dev.lock
+	$(RUN) pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+demo: install ## Run the service beside a simulated partner and tell its story; under a minute.
+	.venv/bin/bridge demo
+
+test: install ## Run every test that pip alone can serve: the fast part, then the slow part.
+	$(TESTS) tests --ignore tests/system -m "not slow"
+	@if grep -rqs --include='*.py' 'mark\.slow' tests --exclude-dir system; then \
+		$(TESTS) tests --ignore tests/system -m slow; \
+	else echo 'test: there is no slow test yet'; fi
+
+test-system: install ## Run the tests that need system tools; installs those tools.
+	@if [ -z "$$(find tests/system -name 'test_*.py' 2>/dev/null)" ]; then \
+		echo 'test-system: there is no test in tests/system yet'; exit 0; fi; \
+	if [ -f tests/system/install.sh ]; then bash tests/system/install.sh; fi; \
+	$(RUN) pytest tests/system
+
+check: install ## Lint, formatting, types, architecture, documentation.
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+	$(RUN) mypy --strict bridge
+	.venv/bin/lint-imports
+	$(RUN) pytest tests/test_docs.py
+
+format: install ## Format the code and mend what the linter can mend.
+	$(RUN) ruff check --fix .
+	$(RUN) ruff format .
+
+bench: install ## Measure speed and size against bare references; writes bench/out/results.json.
+	$(RUN) bench
+
+LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
+	--custom-compile-command 'make lock' --quiet
+lock: ## Write both lock files again (needs uv).
+	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: make UV=/path/to/uv lock' >&2; exit 1; }
+	$(LOCK) --output-file requirements.lock
+	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+
+clean: ## Remove what the other verbs made.
+	rm -rf .venv .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""The decisions of bridge: pure functions and frozen data, without I/O, clock, randomness or environment."""

@@ -1,0 +1,70 @@
+"""What every test stands on: a clean environment, one event loop kind, and no socket but to this machine."""
+
+import ipaddress
+import os
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+_refused: list[str] = []
+
+
+def is_loopback(family: int, address: Any) -> bool:
+    """Tell whether a connection to `address` stays on this machine."""
+    if family not in (socket.AF_INET, socket.AF_INET6):
+        return True
+    host = str(address[0]).partition("%")[0]
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _loopback_only() -> Iterator[None]:
+    """Refuse every connection that would leave this machine, in whatever library it is opened."""
+
+    def guarded(plain: Any) -> Any:
+        def connect(sock: socket.socket, address: Any) -> Any:
+            if not is_loopback(sock.family, address):
+                _refused.append(str(address))
+                raise OSError(f"tests may only connect to this machine, not to {address}")
+            return plain(sock, address)
+
+        return connect
+
+    plain_connect, plain_connect_ex = socket.socket.connect, socket.socket.connect_ex
+    socket.socket.connect = guarded(plain_connect)  # type: ignore[method-assign]  # For the whole session.
+    socket.socket.connect_ex = guarded(plain_connect_ex)  # type: ignore[method-assign]
+    yield
+    socket.socket.connect = plain_connect  # type: ignore[method-assign]
+    socket.socket.connect_ex = plain_connect_ex  # type: ignore[method-assign]
+
+
+@pytest.fixture(autouse=True)
+def refused_connections() -> Iterator[list[str]]:
+    """Fail a test that tried to leave this machine, even where the code under test swallowed the refusal.
+
+    A test that means to try takes this fixture and clears the list.
+    """
+    _refused.clear()
+    yield _refused
+    assert not _refused, f"the test tried to connect to {_refused}"
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hide the settings of whoever runs the tests."""
+    for name in list(os.environ):
+        if name.startswith("BRIDGE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def anyio_backend() -> str:
+    """Run `@pytest.mark.anyio` tests on asyncio alone: bridge is an asyncio program."""
+    return "asyncio"
