@@ -1,0 +1,186 @@
+"""The error tree, and the closed sets that say why something failed.
+
+BridgeError
+├── PartnerError       a partner refused, failed or could not be reached
+├── Problem            what a caller of our HTTP API is told (RFC 9457)
+├── StoreError         the database refused or is gone
+│   ├── StoreBusy      try again soon: locked, restarting, too many waiting
+│   └── StoreFull      no space; nothing was written
+├── Conflict           a step found its rows changed under it, again and again
+└── SettingsError      the configuration has faults, all listed
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+
+class FailureClass(StrEnum):
+    """What a failure asks of us: the only thing retry decisions look at."""
+
+    TERMINAL = "terminal"
+    RETRYABLE = "retryable"
+    WAIT_UNTIL = "wait_until"
+    NEEDS_HUMAN = "needs_human"
+    AMBIGUOUS = "ambiguous"
+    BENIGN = "benign"
+
+
+class FailureReason(StrEnum):
+    """Why something failed: the log field, the metric label and the API's `reason` are one word."""
+
+    # The way to the other side.
+    DNS = "dns"
+    CONNECT = "connect"
+    TLS = "tls"
+    TIMEOUT = "timeout"
+    CLOSED = "closed"
+    PROTOCOL = "protocol"
+    BLOCKED_ADDRESS = "blocked_address"
+    INSECURE_URL = "insecure_url"
+    # What the other side answered.
+    RATE_LIMITED = "rate_limited"
+    SERVER_ERROR = "server_error"
+    UNREADABLE = "unreadable"
+    UNAUTHORIZED = "unauthorized"
+    PAYMENT_REQUIRED = "payment_required"
+    FORBIDDEN = "forbidden"
+    INVALID = "invalid"
+    UNKNOWN_ACCOUNTS = "unknown_accounts"
+    MEDIA_UNREACHABLE = "media_unreachable"
+    CONFLICT = "conflict"
+    NOT_FOUND = "not_found"
+    NOT_ALLOWED_NOW = "not_allowed_now"
+    REDIRECT = "redirect"
+    CLIENT_ERROR = "client_error"
+    GONE = "gone"
+    # Why a target failed on its network.
+    TOKEN = "token"
+    PLATFORM_LIMIT = "platform_limit"
+    PLATFORM_RATE = "platform_rate"
+    CONTENT = "content"
+    UNKNOWN_OUTCOME = "unknown_outcome"
+    PLATFORM_OTHER = "platform_other"
+    # What we decided ourselves.
+    ACCOUNT_INACTIVE = "account_inactive"
+    KEY_BLOCKED = "key_blocked"
+    NEEDS_HUMAN = "needs_human"
+    TOO_LATE = "too_late"
+    GAVE_UP = "gave_up"
+    EXHAUSTED = "exhausted"
+    EXPIRED = "expired"
+    DROPPED = "dropped"
+    CANCELED = "canceled"
+    ENDPOINT_DISABLED = "endpoint_disabled"
+    LOST = "lost"
+    INTERNAL = "internal"
+
+
+class BridgeError(Exception):
+    """The root of what bridge raises on purpose."""
+
+
+class PartnerError(BridgeError):
+    """A partner call that did not succeed.
+
+    Args:
+        reason: the closed word for metrics and logs.
+        failure: what it asks of us; for a key-wide fault (401, 402, 403) `NEEDS_HUMAN` with `key_wide` set.
+        maybe_stored: the request may have taken effect (time-out, cut connection, 5xx, unreadable answer).
+        status: the HTTP status, or None when there was no answer.
+        code: the partner's machine code (`error_code`), if any.
+        detail: the partner's text, already redacted, at most 500 characters.
+        retry_after: how long the partner asked us to wait; counts for the whole key.
+        key_wide: the credential or plan is refused, not this one request.
+        issues: the partner's per-field complaints, redacted.
+    """
+
+    def __init__(
+        self,
+        reason: FailureReason,
+        failure: FailureClass,
+        *,
+        maybe_stored: bool = False,
+        status: int | None = None,
+        code: str | None = None,
+        detail: str = "",
+        retry_after: timedelta | None = None,
+        key_wide: bool = False,
+        issues: Sequence[object] = (),
+    ) -> None:
+        super().__init__(f"{reason}: {status or '-'} {code or ''} {detail}".strip())
+        self.reason = reason
+        self.failure = failure
+        self.maybe_stored = maybe_stored
+        self.status = status
+        self.code = code
+        self.detail = detail
+        self.retry_after = retry_after
+        self.key_wide = key_wide
+        self.issues = tuple(issues)
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing wrong with an input: which field, what is wrong, what would be right.
+
+    Shape on the wire: `{"field": "accounts[1]", "problem": "...", "remedy": "..."}`.
+    """
+
+    field: str
+    problem: str
+    remedy: str = ""
+
+    def wire(self) -> dict[str, str]:
+        """Return the fault as it stands in `errors[]` of a problem document."""
+        return {"field": self.field, "problem": self.problem, "remedy": self.remedy}
+
+
+class Problem(BridgeError):
+    """An answer of our HTTP API that is not a success (RFC 9457).
+
+    `detail` stays under 250 characters, because Zapier cuts there; `errors` has every bad field.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        slug: str,
+        detail: str,
+        *,
+        errors: Sequence[Fault] = (),
+        retry_after: timedelta | None = None,
+        extra: Mapping[str, object] | None = None,
+    ) -> None:
+        super().__init__(f"{status} {slug}: {detail}")
+        self.status = status
+        self.slug = slug
+        self.detail = detail if len(detail) < 250 else detail[:246] + "..."
+        self.errors = tuple(errors)
+        self.retry_after = retry_after
+        self.extra = dict(extra or {})
+
+
+class StoreError(BridgeError):
+    """The database refused a write or could not be reached; nothing of the unit of work was kept."""
+
+
+class StoreBusy(StoreError):
+    """The database is locked, restarting, or too much waits for it; the same call may succeed soon."""
+
+
+class StoreFull(StoreError):
+    """There is no space left for a write."""
+
+
+class Conflict(BridgeError):
+    """Rows changed under a step each time it was tried; nothing of it was kept."""
+
+
+class SettingsError(BridgeError):
+    """The configuration has faults; `faults` lists every one with its path, masked value and remedy."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.problem}" for fault in faults))
+        self.faults = tuple(faults)

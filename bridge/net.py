@@ -1,0 +1,325 @@
+"""The guarded HTTP client: for every address that comes from a user, and safe to point at any of them.
+
+It refuses to connect to anything but public addresses and the networks that the configuration allows, looks at no proxy
+variable, follows no redirect, keeps no cookie, unpacks nothing, and reads no more of an answer than it has to.
+"""
+
+import io
+import re
+import socket
+import ssl
+import time
+from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass
+from functools import lru_cache
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from types import TracebackType
+from typing import Any, Self
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from yarl import URL
+
+from bridge.core.errors import BridgeError, FailureReason
+
+Address = IPv4Address | IPv6Address
+Network = IPv4Network | IPv6Network
+_AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
+
+MAX_BODY = 16 * 1024
+"""How much of an answer is read, in bytes; the rest is thrown away with its connection."""
+
+_LARGE_BODY = 1024 * 1024
+_DNS_CACHE_S = 30
+# A connection closed under us shows within a round trip; what fails later may have been at work on the request.
+_CLOSED_UNDER_US_S = 1.0
+
+# Refused beside what `ipaddress` knows to be private: its tables differ between Python versions.
+_NEVER = tuple(
+    ip_network(text)
+    for text in (
+        *("100.64.0.0/10", "192.0.0.0/24", "192.88.99.0/24", "198.18.0.0/15", "240.0.0.0/4"),
+        *(
+            "64:ff9b:1::/48",
+            "100::/64",
+            "2001::/23",
+            "2001:db8::/32",
+            "2002::/16",
+            "3fff::/20",
+            "5f00::/16",
+            "fc00::/7",
+            "fec0::/10",
+        ),
+    )
+)
+_WRITTEN = re.compile(r"(?:[!$-;=?-Z\[\]_a-z~#]|%[0-9A-Fa-f]{2})+")
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+class NetError(BridgeError):
+    """A request that got no usable answer.
+
+    Args:
+        reason: one of `blocked_address`, `dns`, `connect`, `tls`, `timeout`, `closed`, `protocol`, `insecure_url`. Only
+            after `timeout`, `closed` and `protocol` may the other side have seen the request.
+        detail: what is known beyond that, without the address's query or credentials.
+    """
+
+    def __init__(self, reason: FailureReason, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason.value)
+        self.reason = reason
+        self.detail = detail
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer of any status, redirects included.
+
+    `headers` finds names in any case. `body` is the first 16 KB as they were sent: still packed, if they were.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    duration_s: float
+
+
+_Answer = tuple[int, Mapping[str, str], bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    method: str
+    target: URL
+    headers: Mapping[str, str]
+    body: bytes | None
+
+
+@dataclass(slots=True)
+class _Dialling:
+    """What the connector did for one exchange: whether it opened a socket, and what it was kept from opening."""
+
+    dialled: bool = False
+    blocked: str = ""
+
+
+_dialling: ContextVar[_Dialling] = ContextVar("_dialling")
+
+
+def is_allowed(address: str, allow: Iterable[Network] = ()) -> bool:
+    """Tell whether an IP address may be connected to: it is public, or in one of the networks `allow`.
+
+    IPv4 inside IPv6 is judged by the IPv4 address it leads to (mapped, NAT64); in 6to4, Teredo and ISATAP, which nobody
+    needs any more, both the outer and the inner address must be fit.
+    """
+    try:
+        outer = ip_address(address.partition("%")[0])
+    except ValueError:
+        return False
+    networks = tuple(allow)
+    return all(_is_public(ip) or any(ip in network for network in networks) for ip in _destinations(outer))
+
+
+def _destinations(ip: Address) -> list[Address]:
+    if isinstance(ip, IPv4Address):
+        return [ip]
+    if ip.ipv4_mapped is not None:
+        return [ip.ipv4_mapped]
+    if ip in _NAT64:
+        return [IPv4Address(ip.packed[12:])]
+    if ip.sixtofour is not None:
+        return [ip, ip.sixtofour]
+    if ip.teredo is not None:
+        return [ip, *ip.teredo]
+    if ip.packed[8:12] in (b"\0\0\x5e\xfe", b"\x02\0\x5e\xfe"):
+        return [ip, IPv4Address(ip.packed[12:])]
+    return [ip]
+
+
+def _is_public(ip: Address) -> bool:
+    return not (
+        not ip.is_global
+        or ip.is_multicast
+        or ip.is_reserved
+        or ip.is_unspecified
+        or any(ip in network for network in _NEVER)
+    )
+
+
+class GuardedClient:
+    """Sends requests to addresses nobody vouches for; open it with `async with`, share it within one event loop.
+
+    Connections are kept and used again. A request whose kept connection turns out to have been closed by the other side
+    is sent once more at once, on a connection of its own, within the same time-out.
+
+    Args:
+        allow: private networks that may be reached, such as `10.0.0.0/8`.
+        allow_http: whether `http://` addresses are taken; `https://` always are.
+        connections: how many connections may be open at a time; further requests wait, within their time-out.
+        user_agent: what the client calls itself.
+        resolver: looks up names; by default the system does.
+    """
+
+    def __init__(
+        self,
+        *,
+        allow: Iterable[Network] = (),
+        allow_http: bool = False,
+        connections: int = 256,
+        user_agent: str = "bridge",
+        resolver: AbstractResolver | None = None,
+    ) -> None:
+        self._allow = tuple(allow)
+        self._schemes = frozenset({"http", "https"} if allow_http else {"https"})
+        self._connections = connections
+        self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
+        self._resolver = resolver
+        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+
+    async def __aenter__(self) -> Self:
+        """Open the client; it connects to nothing yet."""
+        self._sessions = (self._session(force_close=False), self._session(force_close=True))
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Close every connection."""
+        sessions, self._sessions = self._sessions, None
+        for session in sessions or ():
+            await session.close()
+
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply:
+        """Send `body` and return the answer; as `request`."""
+        return await self.request("POST", url, headers=headers, body=body, timeout_s=timeout_s)
+
+    async def request(
+        self, method: str, url: str, *, headers: Mapping[str, str], timeout_s: float, body: bytes | None = None
+    ) -> Reply:
+        """Send one request and return the answer, whatever its status.
+
+        Args:
+            method: in upper case.
+            url: an absolute address.
+            headers: added to our own; the caller's win.
+            timeout_s: for everything, from looking up the name to the last byte that is read.
+            body: the exact bytes to send.
+
+        Raises:
+            NetError: there was no usable answer.
+        """
+        if self._sessions is None:
+            raise RuntimeError("the client is not open")
+        request = _Request(method, _parsed(url, self._schemes), headers, body)
+        dialling = _Dialling()
+        token = _dialling.set(dialling)
+        started = time.perf_counter()
+        try:
+            status, found, content = await self._sent(request, dialling, timeout_s)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _named(error, dialling) from error
+        finally:
+            _dialling.reset(token)
+        return Reply(status, found, content, time.perf_counter() - started)
+
+    async def _sent(self, request: _Request, dialling: _Dialling, timeout_s: float) -> _Answer:
+        if self._sessions is None:
+            raise RuntimeError("the client is not open")
+        kept, fresh = self._sessions
+        started = time.perf_counter()
+        try:
+            return await _exchange(kept, request, timeout_s)
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            spent_s = time.perf_counter() - started
+            if dialling.dialled or dialling.blocked or spent_s > min(_CLOSED_UNDER_US_S, timeout_s):
+                raise
+        return await _exchange(fresh, request, timeout_s - spent_s)
+
+    def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
+        connector = aiohttp.TCPConnector(
+            limit=self._connections,
+            ttl_dns_cache=_DNS_CACHE_S,
+            resolver=self._resolver,
+            force_close=force_close,
+            socket_factory=self._socket,
+        )
+        return aiohttp.ClientSession(
+            connector=connector,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            headers=self._headers,
+            auto_decompress=False,
+            trust_env=False,
+            read_bufsize=MAX_BODY,
+        )
+
+    def _socket(self, info: _AddressInfo) -> socket.socket:
+        """Make the socket for one address that is about to be dialled, or refuse to."""
+        family, kind, protocol, _, address = info
+        dialling = _dialling.get()
+        if not is_allowed(str(address[0]), self._allow):
+            dialling.blocked = str(address[0])
+            raise OSError("the address is not allowed")
+        dialling.dialled = True
+        return socket.socket(family, kind, protocol)
+
+
+async def _exchange(session: aiohttp.ClientSession, request: _Request, timeout_s: float) -> _Answer:
+    body = request.body
+    async with session.request(
+        request.method,
+        request.target,
+        headers=request.headers,
+        data=io.BytesIO(body) if body is not None and len(body) > _LARGE_BODY else body,
+        allow_redirects=False,
+        timeout=aiohttp.ClientTimeout(total=timeout_s),
+    ) as response:
+        return response.status, response.headers, await _beginning(response)
+
+
+async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+    content = response.content
+    body = await content.read(MAX_BODY)
+    while len(body) < MAX_BODY and not content.at_eof():
+        body += await content.read(MAX_BODY - len(body))
+    if not content.at_eof():
+        response.close()
+    return body
+
+
+@lru_cache(maxsize=1024)
+def _parsed(url: str, schemes: frozenset[str]) -> URL:
+    try:
+        target = URL(url)
+    except ValueError as error:
+        raise NetError(FailureReason.PROTOCOL, "this is not an address") from error
+    if target.scheme not in schemes:
+        raise NetError(FailureReason.INSECURE_URL, f"{target.scheme or 'no scheme'} is not allowed")
+    if not target.host:
+        raise NetError(FailureReason.PROTOCOL, "the address names no host")
+    # One that is written in full goes out as it is: a signature in it may cover its very bytes.
+    return URL(url, encoded=True) if _WRITTEN.fullmatch(url) else target
+
+
+def _named(error: Exception, dialling: _Dialling) -> NetError:
+    if isinstance(error, TimeoutError):
+        return NetError(FailureReason.TIMEOUT)
+    if isinstance(error, aiohttp.ClientConnectorDNSError):
+        return NetError(FailureReason.DNS, error.host)
+    if isinstance(error, (aiohttp.ClientSSLError, ssl.SSLError)):
+        return NetError(FailureReason.TLS, _cause(error))
+    if isinstance(error, aiohttp.ClientConnectorError):
+        if dialling.blocked:
+            return NetError(FailureReason.BLOCKED_ADDRESS, f"{dialling.blocked} is not public; see network.allow")
+        return NetError(FailureReason.CONNECT, error.os_error.strerror or str(error.os_error))
+    if isinstance(error, (aiohttp.ClientConnectionError, aiohttp.ClientPayloadError, OSError)):
+        return NetError(FailureReason.CLOSED, type(error).__name__)
+    if isinstance(error, aiohttp.InvalidURL):
+        return NetError(FailureReason.PROTOCOL, "this is not an address")
+    return NetError(FailureReason.PROTOCOL, type(error).__name__)
+
+
+def _cause(error: Exception) -> str:
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return str(error.certificate_error)
+    return str(getattr(error, "os_error", error))
