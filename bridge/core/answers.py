@@ -1,0 +1,95 @@
+"""What partners show and answer, in our words: receipts of commands, snapshots of posts, listings of accounts."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.states import AccountState, PostState, TargetState
+
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What a partner answered to a command that succeeded.
+
+    For publish and update: `partner_id`, `state`, `raw_status`, `scheduled_at`. For retry and cancel: `accepted` tells
+    whether the partner took it; `refusal` its text when it did not (a benign race).
+    """
+
+    partner_id: str | None
+    state: PostState | None = None
+    raw_status: str | None = None
+    scheduled_at: datetime | None = None
+    created_at: datetime | None = None
+    warnings: tuple[Json, ...] = ()
+    duplicate: bool = False
+    accepted: bool = True
+    refusal: str | None = None
+    status: int = 200
+
+
+@dataclass(frozen=True, slots=True)
+class TargetSnapshot:
+    """One account's row as the partner showed it. `error` is redacted."""
+
+    account: str
+    state: TargetState
+    raw_status: str
+    published_at: datetime | None = None
+    url: str | None = None
+    error: str | None = None
+    last_attempted_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A post as the partner showed it, read not before `read_at` (taken before the call).
+
+    `state` VANISHED comes only from a GET's 404. `targets` may be fewer than ours (out-of-scope rows are filtered).
+    """
+
+    partner_id: str
+    read_at: datetime
+    state: PostState
+    raw_status: str
+    targets: tuple[TargetSnapshot, ...] = ()
+    scheduled_at: datetime | None = None
+    created_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What a target's failure text means. `wait` is how long a `WAIT_UNTIL` waits, counted from the failure."""
+
+    reason: FailureReason
+    failure: FailureClass
+    wait: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One account as a partner listed it."""
+
+    id: str
+    platform: str
+    username: str
+    display_name: str = ""
+    type: str = ""
+    state: AccountState = AccountState.ACTIVE
+    raw_status: str = ""
+    capabilities: Json | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """All accounts a key sees.
+
+    `scope` identifies what the key sees (workspace or person); a change of it says nothing about accounts.
+    """
+
+    scope: str
+    accounts: tuple[Listed, ...]
+    read_at: datetime

@@ -1,0 +1,86 @@
+"""Outbound events: the closed list of their types, how their bodies are made, and which endpoint wants which.
+
+Shape of a body (Standard Webhooks 1.0.0):
+`{"type": "post.posted", "timestamp": "2026-01-02T03:04:05Z", "data": {...}}`.
+`data` always has `subject` {kind, id}, `sequence`, `previous`, `current`, `changed_at`, `partner`, `source`,
+`event_id`, `external_id`, `correlation`.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from fnmatch import fnmatchcase
+from typing import Any
+
+import orjson
+
+from bridge.core.model import OutboundEvent
+
+EVENT_TYPES: dict[str, str] = {
+    "post.rejected": "will never be sent to the partner as it is",
+    "post.parked": "waits for an account, a key or a person",
+    "post.draft": "is a draft at the partner",
+    "post.scheduled": "is scheduled at the partner",
+    "post.pending": "is in the partner's queue",
+    "post.publishing": "is being published",
+    "post.posted": "is live on every account",
+    "post.partial": "is live on some accounts, failed on others",
+    "post.failed": "failed on every account",
+    "post.retrying": "was put back in the partner's queue by our retry",
+    "post.gave_up": "failed, and nothing more is tried by itself",
+    "post.updated": "was changed at the partner",
+    "post.canceled": "was taken back before it went out",
+    "post.vanished": "is gone at the partner without our doing",
+    "post.stuck": "has been in flight for too long",
+    "post.unknown": "is in a state that the partner has not documented",
+    "target.posted": "is live on this account",
+    "target.linked": "has got its public address",
+    "target.failed": "failed on this account",
+    "target.retrying": "will be retried on this account by itself",
+    "account.connected": "was seen for the first time",
+    "account.degraded": "is listed as active, but a post failed for its token",
+    "account.disconnected": "is no longer listed as active",
+    "account.reconnected": "is active again",
+    "account.removed": "is gone at the partner",
+    "partner.blocked": "refuses the key or the plan",
+    "partner.recovered": "accepts the key again",
+    "attention.opened": "a person must act; names what waits and what to do",
+    "attention.closed": "no longer needs a person",
+    "endpoint.failing": "has failed for some time",
+    "endpoint.disabled": "gets no more deliveries",
+    "delivery.exhausted": "was tried for the last time",
+    "webhook.test": "a test that somebody asked for",
+}
+"""Type -> what it says of its subject, in the words of the reference page."""
+
+
+def matches(patterns: Iterable[str], event_type: str) -> bool:
+    """Say whether an endpoint with these type patterns (`*`, `post.*`, `post.failed`) wants an event of this type."""
+    return any(pattern == "*" or fnmatchcase(event_type, pattern) for pattern in patterns)
+
+
+def wire(value: Any) -> Any:
+    """Return a value as JSON-ready data: instants as ISO 8601 in UTC with `Z`, mappings and sequences copied."""
+    if isinstance(value, datetime):
+        return value.isoformat().replace("+00:00", "Z")
+    if isinstance(value, Mapping):
+        return {str(key): wire(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [wire(item) for item in value]
+    return value
+
+
+def outbound(
+    event_id: str, event_type: str, data: Mapping[str, Any], *, filters: Mapping[str, str], at: datetime
+) -> OutboundEvent:
+    """Make an outbound event; its body is serialised here, once.
+
+    Args:
+        event_id: the id of the outbound event, sent as `webhook-id`.
+        event_type: one of `EVENT_TYPES`.
+        data: with `subject`, `sequence` and the facts.
+        filters: `partner`, `platform`, `account`, `source`, `reason`, `post_id`, `event_id`, as far as known.
+        at: when the transition was recorded.
+    """
+    body = orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
+    subject = f"{data['subject']['kind']}:{data['subject']['id']}"
+    return OutboundEvent(event_id, event_type, subject, data["sequence"], at, body, **filters)

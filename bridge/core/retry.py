@@ -1,0 +1,104 @@
+"""When to try again: one place that counts, for partner commands, failed targets and webhook deliveries."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from functools import lru_cache
+
+from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.model import Target
+from bridge.core.rules import DeliverRules, PublishRules, RetryRules
+from bridge.core.times import spread
+
+MEDIA_TRIES = 3
+"""How often `media_unreachable` and `unknown_accounts` are tried: fresh uploads and lists need a moment, no more."""
+
+
+def command_backoff(rules: PublishRules, attempts: int, chance: float) -> timedelta:
+    """Return the pause after a try: backoff_first * 2^(attempts-1), at most backoff_max; chance adds up to 20 %."""
+    delay = min(rules.backoff_first * 2 ** min(max(attempts, 1) - 1, 20), rules.backoff_max)
+    return spread(delay, 0.2, chance)
+
+
+@lru_cache
+def most_tries(rules: PublishRules) -> int:
+    """Return how many tries fit into `give_up_after` by the back-off alone: time held, parked or down uses up none."""
+    tries, left = 1, rules.give_up_after
+    while left > timedelta() and (delay := command_backoff(rules, tries, 0.0)) < rules.backoff_max:
+        tries, left = tries + 1, left - delay
+    return tries + max(-(-left // rules.backoff_max), 0)
+
+
+BREAKER = 5
+"""How many 5xx or time-outs in a row open a key's breaker."""
+
+
+def breaker_hold(rules: PublishRules, failures: int, chance: float) -> timedelta | None:
+    """Return how long a key is held after `failures` 5xx or time-outs in a row; None below `BREAKER` of them."""
+    return command_backoff(rules, failures, chance) if failures >= BREAKER else None
+
+
+def next_delivery(rules: DeliverRules, attempts: int, retry_after: timedelta | None, chance: float) -> timedelta | None:
+    """Return the pause after failed try number `attempts`; None after the last.
+
+    `Retry-After` is never shortened, and capped at `retry_after_cap`. Jitter only lengthens.
+    """
+    if attempts >= len(rules.schedule):
+        return None
+    delay = spread(rules.schedule[attempts], rules.jitter, chance)
+    return max(delay, min(retry_after, rules.retry_after_cap)) if retry_after else delay
+
+
+class Choice(StrEnum):
+    """What is done about a failed target. `LIVE` is a person's word: it went out, whatever the partner says."""
+
+    RETRY = "retry"
+    WAIT = "wait"
+    PARK = "park"
+    LOOK_AGAIN = "look_again"
+    GIVE_UP = "give_up"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is done about a failed target, when, and the word for why. `attempt` of `most` counts our own retries."""
+
+    choice: Choice
+    reason: FailureReason
+    at: datetime | None = None
+    attempt: int = 0
+    most: int = 0
+
+    def wire(self) -> dict[str, object]:
+        """Return the decision as `retry` stands in outbound events: will it, when, attempt n of m, why."""
+        will = self.choice in (Choice.RETRY, Choice.WAIT)
+        return {"will": will, "at": self.at, "attempt": self.attempt, "of": self.most, "why": self.reason}
+
+
+def decide(rules: RetryRules, target: Target, wait: timedelta | None, now: datetime, chance: float) -> Decision:
+    """Judge a failed target whose `reason`, `failure` and `failed_at` are set.
+
+    Only `retryable` is retried, `wait_until` after its wait; `needs_human` waits for its cause; `ambiguous` is read
+    again for `ambiguous_reread`, then parks, unless `rules.ambiguous` says retry. `wait` counts from the failure.
+    """
+    reason = target.reason or FailureReason.PLATFORM_OTHER
+    failed_at = target.failed_at or now
+    most = len(rules.delays)
+    match target.failure:
+        case FailureClass.NEEDS_HUMAN:
+            return Decision(Choice.PARK, reason, None, target.retries, most)
+        case FailureClass.AMBIGUOUS if now < (look_until := failed_at + rules.ambiguous_reread):
+            return Decision(Choice.LOOK_AGAIN, reason, look_until, target.retries, most)
+        case FailureClass.AMBIGUOUS if rules.ambiguous == "park":
+            return Decision(Choice.PARK, reason, None, target.retries, most)
+        case FailureClass.TERMINAL | FailureClass.BENIGN:
+            return Decision(Choice.GIVE_UP, reason, None, target.retries, most)
+        case _ if target.retries >= most:
+            return Decision(Choice.GIVE_UP, FailureReason.EXHAUSTED, None, target.retries, most)
+        case FailureClass.WAIT_UNTIL:
+            at = max(failed_at + (wait or rules.delays[-1]), now)
+            return Decision(Choice.WAIT, reason, at, target.retries + 1, most)
+        case _:
+            at = now + spread(rules.delays[target.retries], rules.jitter, chance)
+            return Decision(Choice.RETRY, reason, at, target.retries + 1, most)

@@ -1,0 +1,158 @@
+"""The rules that flows decide by, with defaults that suit a first run; the configuration's sections of the same names.
+
+Each field carries its help, which the settings reference shows, so the words here are for the operator.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from bridge.core.units import Duration, Size
+
+Positive = Annotated[Duration, Field(gt=timedelta())]
+"""A duration that may not be zero."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+"""A share of something, 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRules:
+    """How a publish request becomes posts, and how long bridge goes on trying to hand one to its partner."""
+
+    accounts: Annotated[
+        tuple[str, ...], Field(description="Accounts (names, patterns, partner ids) of a request that names none.")
+    ] = ()
+    caption: Annotated[
+        str | None,
+        Field(description="Caption template of a request that has no caption; sees title, url, excerpt and tags."),
+    ] = None
+    dedupe_window: Annotated[
+        Duration,
+        Field(description="How long a request without a key counts as a repetition when its content is the same."),
+    ] = timedelta(hours=72)
+    max_late: Annotated[
+        Duration,
+        Field(description="Parked work later than this does not go out by itself: a person sends or drops it."),
+    ] = timedelta(hours=6)
+    resume_gap: Annotated[
+        Duration, Field(description="Pause between two posts of one account when parked work resumes.")
+    ] = timedelta(minutes=10)
+    give_up_after: Annotated[
+        Positive, Field(description="How long a command is tried before its post ends as rejected.")
+    ] = timedelta(hours=24)
+    expires_after: Annotated[
+        Positive, Field(description="How long work stays parked before its post ends as rejected.")
+    ] = timedelta(days=7)
+    backoff_first: Annotated[
+        Positive, Field(description="Pause before the second try of a command; it doubles with each try.")
+    ] = timedelta(seconds=2)
+    backoff_max: Annotated[Positive, Field(description="Longest pause between two tries of a command.")] = timedelta(
+        minutes=5
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WatchRules:
+    """When posts and accounts are read again, and what a missing answer means."""
+
+    tick: Annotated[Positive, Field(description="How often bridge looks for posts that are due to be read.")] = (
+        timedelta(seconds=5)
+    )
+    accounts_every: Annotated[Positive, Field(description="How often the accounts of a partner are listed.")] = (
+        timedelta(seconds=60)
+    )
+    first_poll: Annotated[
+        Positive, Field(description="Pause before a post in flight is read again, at first; it stretches from there.")
+    ] = timedelta(seconds=60)
+    max_poll: Annotated[Positive, Field(description="Longest pause between two reads of a post in flight.")] = (
+        timedelta(seconds=300)
+    )
+    misses_before_disconnected: Annotated[
+        int, Field(ge=1, description="Listings in a row that must miss an account before it counts as disconnected.")
+    ] = 2
+    stuck_after: Annotated[
+        Positive, Field(description="A post in flight for longer than this is told as post.stuck.")
+    ] = timedelta(minutes=30)
+    last_read_after: Annotated[
+        Duration, Field(description="How long after its end a post is read for the last time.")
+    ] = timedelta(minutes=10)
+    probe_every: Annotated[
+        Positive, Field(description="Pause between two probes of a key or plan that a person must mend.")
+    ] = timedelta(minutes=5)
+    adopt: Annotated[
+        Literal["none"],
+        Field(description="Which posts that were not sent through bridge are watched; none is the only choice yet."),
+    ] = "none"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryRules:
+    """When a post that failed on its network is retried by itself."""
+
+    delays: Annotated[
+        tuple[Duration, ...],
+        Field(description="Pause before each automatic retry of a failed account; an empty list turns them off."),
+    ] = (timedelta(minutes=5), timedelta(minutes=15), timedelta(minutes=45))
+    jitter: Annotated[
+        Share, Field(description="Share of a delay that chance may add, so that retries do not come all at once.")
+    ] = 0.1
+    ambiguous: Annotated[
+        Literal["park", "retry"],
+        Field(description="A failure that may be live after all: park it for a person, or retry and risk a double."),
+    ] = "park"
+    ambiguous_reread: Annotated[
+        Duration, Field(description="How long such a post is read again before that is decided.")
+    ] = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeliverRules:
+    """How outbound events are delivered to endpoints."""
+
+    schedule: Annotated[
+        tuple[Duration, ...],
+        Field(min_length=1, description="Pause before each attempt, the first included; then it is a dead letter."),
+    ] = (
+        timedelta(),
+        timedelta(seconds=5),
+        timedelta(minutes=5),
+        timedelta(minutes=30),
+        timedelta(hours=2),
+        timedelta(hours=5),
+        timedelta(hours=10),
+        timedelta(hours=14),
+        timedelta(hours=20),
+        timedelta(hours=24),
+    )
+    jitter: Annotated[Share, Field(description="Share of a pause that chance may add.")] = 0.1
+    timeout: Annotated[
+        Positive, Field(description="How long one attempt may take, from connecting to the end of the answer.")
+    ] = timedelta(seconds=15)
+    retry_after_cap: Annotated[Duration, Field(description="The longest Retry-After that is obeyed.")] = timedelta(
+        hours=24
+    )
+    concurrency: Annotated[int, Field(ge=1, le=1000, description="Attempts at once.")] = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """Where new work is refused (429 or 503 with Retry-After) instead of swallowed."""
+
+    queue: Annotated[
+        int, Field(ge=1, description="Commands and deliveries that may wait before new events are refused.")
+    ] = 100_000
+    free_disk: Annotated[
+        Size, Field(description="Free space on the database's disk below which new events are refused.")
+    ] = 200_000_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retention:
+    """How long ended history is kept. An event is never deleted before its posts."""
+
+    events: Annotated[Positive, Field(description="How long events and deliveries are kept.")] = timedelta(days=30)
+    attempts: Annotated[Positive, Field(description="How long attempts are kept.")] = timedelta(days=30)
+    posts: Annotated[Positive, Field(description="How long posts that have ended are kept.")] = timedelta(days=180)

@@ -1,0 +1,86 @@
+"""The closed sets of states and words that rows carry; their values are what the API, metrics and events show."""
+
+from enum import StrEnum
+
+
+class PostState(StrEnum):
+    """Where a post stands. `accepted`, `parked` and `rejected` are ours; the others follow the partner."""
+
+    ACCEPTED = "accepted"
+    PARKED = "parked"
+    REJECTED = "rejected"
+    DRAFT = "draft"
+    SCHEDULED = "scheduled"
+    PENDING = "pending"
+    PUBLISHING = "publishing"
+    POSTED = "posted"
+    PARTIAL = "partial"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    VANISHED = "vanished"
+    UNKNOWN = "unknown"
+
+
+class TargetState(StrEnum):
+    """Where one account's row inside a post stands."""
+
+    WAITING = "waiting"
+    PUBLISHING = "publishing"
+    POSTED = "posted"
+    DRAFT_DELIVERED = "draft_delivered"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    VANISHED = "vanished"
+    UNKNOWN = "unknown"
+
+
+class AccountState(StrEnum):
+    """Where a partner's account stands."""
+
+    ACTIVE = "active"
+    DEGRADED = "degraded"
+    DISCONNECTED = "disconnected"
+    REMOVED = "removed"
+
+
+class CommandKind(StrEnum):
+    """What a command asks of the partner."""
+
+    PUBLISH = "publish"
+    UPDATE = "update"
+    RETRY = "retry"
+    CANCEL = "cancel"
+    FETCH = "fetch"
+
+
+class WorkState(StrEnum):
+    """Where a command or a delivery stands: `due` (now or later), `parked` (for a cause or a person), or ended."""
+
+    DUE = "due"
+    PARKED = "parked"
+    DONE = "done"
+    DEAD = "dead"
+
+
+class Intent(StrEnum):
+    """What a sender wants."""
+
+    PUBLISH = "publish"
+    SCHEDULE = "schedule"
+    UPDATE = "update"
+    UNPUBLISH = "unpublish"
+    DELETE = "delete"
+    TEST = "test"
+    HANDSHAKE = "handshake"
+    IGNORE = "ignore"
+    NEEDS_FETCH = "needs_fetch"
+    NEEDS_MAPPING = "needs_mapping"
+
+
+class AttemptOutcome(StrEnum):
+    """How an attempt ended; `started` means the answer never came (a crash) or has not come yet."""
+
+    STARTED = "started"
+    OK = "ok"
+    FAILED = "failed"
+    LOST = "lost"

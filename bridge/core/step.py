@@ -1,0 +1,280 @@
+"""One step: rows that change together and the events that tell of it, gathered and then written as one `Write`.
+
+Nothing here decides; `transitions`, `resume` and the flows do. A `Step` keeps count of versions and sequences, so that
+no caller has to.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, TypeVar
+
+from bridge.core.errors import FailureReason
+from bridge.core.events import outbound
+from bridge.core.model import (
+    Account,
+    Attempt,
+    Cause,
+    Command,
+    CommandKind,
+    Endpoint,
+    Key,
+    OutboundEvent,
+    Post,
+    PostState,
+    Target,
+    TargetState,
+    Write,
+)
+
+Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint)
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """What pure code may not fetch for itself: the instant, new ids by prefix, and chance uniform in [0, 1)."""
+
+    now: datetime
+    new_id: Callable[[str], str]
+    chance: Callable[[], float]
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """What else is known when a step is decided: accounts by `KEY:ID`, keys by name, causes by id."""
+
+    accounts: Mapping[str, Account] = field(default_factory=dict)
+    keys: Mapping[str, Key] = field(default_factory=dict)
+    causes: Mapping[str, Cause] = field(default_factory=dict)
+
+
+def account_cause(partner: str, account_id: str) -> str:
+    """Return the id of the cause "this account needs a person"."""
+    return f"account:{partner}:{account_id}"
+
+
+def key_cause(partner: str) -> str:
+    """Return the id of the cause "this key or its plan needs a person"."""
+    return f"key:{partner}"
+
+
+def plan_cause(partner: str) -> str:
+    """Return the id of the cause "this plan lacks something that some posts need"."""
+    return f"plan:{partner}"
+
+
+_REMEDY = {
+    "account": "Reconnect the account at the partner; what waits for it then goes out by itself.",
+    "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
+    "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
+}
+
+
+class Step:
+    """Gathers one atomic step. Edits are seen by later edits; `write` gives what the store is to apply."""
+
+    def __init__(self, moment: Moment, world: World | None = None) -> None:
+        self.moment = moment
+        self.now = moment.now
+        self.world = world or World()
+        self._rows: dict[tuple[type, str], Any] = {}
+        self._base: dict[tuple[type, str], int] = {}
+        self._attempts: list[Attempt] = []
+        self._events: list[OutboundEvent] = []
+        self._killed: list[str] = []
+
+    def add(self, row: Row) -> Row:
+        """Add a row that is new."""
+        place = (type(row), _row_id(row))
+        self._rows[place], self._base[place] = row, 0
+        return row
+
+    def edit(self, row: Row, **changes: Any) -> Row:
+        """Change a row; what an earlier edit of this step changed stays changed."""
+        place = (type(row), _row_id(row))
+        self._base.setdefault(place, row.version)
+        self._rows[place] = changed = replace(self._rows.get(place, row), **changes)
+        return changed  # type: ignore[no-any-return]  # Rows of one place have one type.
+
+    def see(self, row: Row) -> Row:
+        """Return a row as this step has made it."""
+        return self._rows.get((type(row), _row_id(row)), row)  # type: ignore[no-any-return]  # As in `edit`.
+
+    def attempt(self, attempt: Attempt) -> None:
+        """Write an attempt."""
+        self._attempts.append(attempt)
+
+    def kill_deliveries(self, endpoint: str) -> None:
+        """Let an endpoint's due deliveries die."""
+        self._killed.append(endpoint)
+
+    def new_command(self, post: Post, kind: CommandKind, due_at: datetime, **fields: Any) -> Command:
+        """Add a command to a post."""
+        number = self.see(post).commands + 1
+        self.edit(post, commands=number)
+        return self._add_command(post, number, kind, due_at, fields)
+
+    def add_post(self, post: Post, kind: CommandKind, due_at: datetime) -> Command:
+        """Add a post that is new (its `commands` is 1) with its first command."""
+        self.add(post)
+        return self._add_command(post, 1, kind, due_at, {})
+
+    def _add_command(
+        self, post: Post, number: int, kind: CommandKind, due_at: datetime, fields: Mapping[str, Any]
+    ) -> Command:
+        return self.add(
+            Command(
+                id=self.moment.new_id("cmd"),
+                post_id=post.id,
+                number=number,
+                kind=kind,
+                partner=post.partner,
+                due_at=due_at,
+                created_at=self.now,
+                **fields,
+            )
+        )
+
+    def tell_post(self, post: Post, event_type: str, previous: PostState | None, **facts: Any) -> None:
+        """Tell a transition of a post; `facts` such as `reason`, `error`, `retry` join the data."""
+        now = self._next(post)
+        data = {
+            "subject": {"kind": "post", "id": post.id},
+            "previous": previous,
+            "current": now.state,
+            **post_facts(now),
+        }
+        data["targets"] = [target_facts(target) for target in now.targets]
+        self._tell(event_type, now, data | facts, post_id=post.id, event_id=post.event_id)
+
+    def tell_target(self, post: Post, target: Target, event_type: str, previous: TargetState, **facts: Any) -> None:
+        """Tell a transition of one account's row; its sequence is the post's."""
+        now = self._next(post)
+        subject = {"kind": "target", "id": f"{post.id}:{target.account}"}
+        data = {
+            "subject": subject,
+            "previous": previous,
+            "current": target.state,
+            **post_facts(now),
+            **target_facts(target),
+        }
+        filters = {"platform": target.platform, "account": target.name or target.account}
+        self._tell(event_type, now, data | facts, post_id=post.id, event_id=post.event_id, **filters)
+
+    def tell_account(self, account: Account, event_type: str, previous: str | None, **facts: Any) -> None:
+        """Tell a transition of an account."""
+        now = self._next(account)
+        data = {"subject": {"kind": "account", "id": account.key}, "previous": previous, "current": now.state}
+        data |= {"account": {"id": account.id, "platform": account.platform, "username": account.username}}
+        data |= _common(account.partner)
+        self._tell(event_type, now, data | facts, platform=account.platform, account=account.id)
+
+    def tell_key(self, key: Key, event_type: str, previous: str, current: str, **facts: Any) -> None:
+        """Tell a transition of a key."""
+        now = self._next(key)
+        data = {"subject": {"kind": "partner", "id": key.name}, "previous": previous, "current": current}
+        self._tell(event_type, now, data | _common(key.name) | facts)
+
+    def tell_endpoint(self, endpoint: Endpoint, event_type: str, previous: str, current: str, **facts: Any) -> None:
+        """Tell a transition of an endpoint."""
+        now = self._next(endpoint)
+        data = {"subject": {"kind": "endpoint", "id": endpoint.name}, "previous": previous, "current": current}
+        self._tell(event_type, now, data | _common("") | facts)
+
+    def open_cause(self, cause_id: str, partner: str, reason: FailureReason, detail: str, **facts: Any) -> None:
+        """Open a cause and tell it once; nothing when it is open already. `facts` say what waits."""
+        known = self.world.causes.get(cause_id)
+        kind = cause_id.split(":", 1)[0]
+        if known is not None and self.see(known).open:
+            return
+        opened = {"reason": reason, "detail": detail, "opened_at": self.now, "closed_at": None}
+        if known is None:
+            cause = Cause(cause_id, kind, partner, reason, detail, self.now)
+            if (Cause, cause_id) in self._rows:
+                return
+            self.add(cause)
+        else:
+            cause = self.edit(known, **opened)
+        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": _REMEDY[kind]} | facts)
+
+    def close_cause(self, cause_id: str, how: str) -> None:
+        """Close a cause and tell it once; nothing when it is not open."""
+        known = self.world.causes.get(cause_id)
+        if known is not None and self.see(known).open:
+            cause = self.edit(known, closed_at=self.now)
+            self._tell_cause(cause, "attention.closed", "open", "closed", how=how)
+
+    def _tell_cause(self, cause: Cause, event_type: str, previous: str, current: str, **facts: Any) -> None:
+        now = self._next(cause)
+        data = {"subject": {"kind": "cause", "id": cause.id}, "previous": previous, "current": current}
+        data |= _common(cause.partner) | {"reason": cause.reason, "detail": cause.detail, "opened_at": cause.opened_at}
+        account = self.world.accounts.get(cause.id.removeprefix("account:"))
+        if account is not None:
+            data["account"] = {"id": account.id, "platform": account.platform, "username": account.username}
+        filters = {"platform": account.platform, "account": account.id} if account else {}
+        self._tell(event_type, now, data | facts, **filters)
+
+    def _next(self, row: Row) -> Row:
+        """Count the row's sequence up and return the row."""
+        return self.edit(row, sequence=self.see(row).sequence + 1)  # type: ignore[attr-defined]  # Commands tell nothing.
+
+    def _tell(self, event_type: str, row: Any, data: dict[str, Any], **filters: str) -> None:
+        data = {**data, "sequence": row.sequence, "changed_at": self.now}
+        filters = {"partner": data["partner"] or "", "source": data["source"] or "", **filters}
+        filters["reason"] = str(data.get("reason") or "")
+        self._events.append(outbound(self.moment.new_id("msg"), event_type, data, filters=filters, at=self.now))
+
+    def write(self) -> Write:
+        """Return everything gathered, versions set."""
+        rows: dict[type, list[Any]] = {}
+        for place, row in self._rows.items():
+            version = self._base[place] + 1
+            rows.setdefault(place[0], []).append(row if row.version == version else replace(row, version=version))
+        return Write(
+            posts=tuple(rows.get(Post, ())),
+            commands=tuple(rows.get(Command, ())),
+            attempts=tuple(self._attempts),
+            accounts=tuple(rows.get(Account, ())),
+            keys=tuple(rows.get(Key, ())),
+            causes=tuple(rows.get(Cause, ())),
+            endpoints=tuple(rows.get(Endpoint, ())),
+            events=tuple(self._events),
+            kill_deliveries_of=tuple(self._killed),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self._rows or self._attempts or self._events)
+
+
+def _row_id(row: Any) -> str:
+    if isinstance(row, Account):
+        return row.key
+    return row.name if isinstance(row, (Key, Endpoint)) else row.id
+
+
+def _common(partner: str) -> dict[str, Any]:
+    return dict.fromkeys(("source", "event_id", "external_id", "correlation")) | {"partner": partner}
+
+
+def post_facts(post: Post) -> dict[str, Any]:
+    """Return what every event about a post says of it."""
+    return {
+        "partner": post.partner,
+        "source": post.source,
+        "event_id": post.event_id,
+        "external_id": post.caller_id,
+        "correlation": post.correlation,
+        "post": {"id": post.id, "partner_id": post.partner_id, "state": post.state, "scheduled_at": post.scheduled_at},
+    }
+
+
+def target_facts(target: Target) -> dict[str, Any]:
+    """Return what is told of one account's row."""
+    return {
+        "account": {"id": target.account, "name": target.name, "platform": target.platform},
+        "state": target.state,
+        "url": target.url,
+        "published_at": target.published_at,
+        "reason": target.reason,
+        "error": target.error,
+    }

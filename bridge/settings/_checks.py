@@ -1,0 +1,240 @@
+"""Checks what no single field can tell: references between sections, doubles, and what the configuration opens up."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from bridge.core.events import EVENT_TYPES, matches
+from bridge.core.mapping import render_caption
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.signing import secret_key
+from bridge.settings._tree import Faults, Trail, nearest
+from bridge.settings._types import AccountEntry, Database, EndpointEntry, Entry, Reach, Server, Token
+
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
+_SHORT_TOKEN = 16
+_SHORT_KEY_BYTES = 24
+_SAMPLE = {
+    "caption": "A caption",
+    "title": "A title",
+    "url": "https://example.com/",
+    "excerpt": "Text",
+    "tags": ["a", "b"],
+}
+
+
+def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> None:
+    """Add the faults of these sections to `faults`; sections that could not be built are passed over."""
+    _names(tree, faults)
+    _tokens(built["tokens"], faults)
+    _partners(tree, built["partners"], faults)
+    _accounts(built["accounts"], _keys(tree, "partners"), faults)
+    for name, endpoint in built["endpoints"].items():
+        _endpoint(endpoint, ("endpoints", name), built.get("network", Reach()), faults)
+    _server(built.get("server", Server()), faults)
+    _database(built.get("database", Database()), tree, faults)
+    _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
+
+
+def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
+    value = tree.get(section)
+    return [str(key) for key in value] if isinstance(value, dict) else []
+
+
+def _names(tree: Mapping[str, Any], faults: Faults) -> None:
+    remedy = "Use small letters, digits, - and _; begin with a letter or digit."
+    for section in ("partners", "accounts", "sources", "endpoints"):
+        for name in _keys(tree, section):
+            if not _NAME.fullmatch(name):
+                faults.add((section, name), "is not a name", remedy)
+    if "api" in _keys(tree, "sources"):
+        faults.add(("sources", "api"), "is the built-in source", "Choose another name.")
+
+
+def _tokens(tokens: Iterable[Token | None], faults: Faults) -> None:
+    names: dict[str, int] = {}
+    values: dict[str, int] = {}
+    for index, token in enumerate(tokens):
+        if token is None:
+            continue
+        if not _NAME.fullmatch(token.name):
+            faults.add(("tokens", index, "name"), "is not a name", "Use small letters, digits, - and _.")
+        if names.setdefault(token.name, index) != index:
+            faults.add(
+                ("tokens", index, "name"), f"is that of tokens[{names[token.name]}] too", "Give each its own name."
+            )
+        for value in token.token:
+            if values.setdefault(value, index) != index:
+                problem = f"is the same secret as that of tokens[{values[value]}]"
+                faults.add(("tokens", index, "token"), problem, "Give each caller its own token.")
+
+
+def _partners(tree: Mapping[str, Any], partners: Mapping[str, Entry], faults: Faults) -> None:
+    seen: dict[tuple[str, str], str] = {}
+    for name, entry in partners.items():
+        raw = tree["partners"][name] or {}
+        token = raw.get("token")
+        if isinstance(token, str) and seen.setdefault((entry.kind, token), name) != name:
+            problem = f"is the same key as that of {seen[entry.kind, token]}: each would spend the other's budget"
+            faults.add(("partners", name, "token"), problem, "Keep one entry for each key.")
+
+
+def _accounts(accounts: Mapping[str, AccountEntry], partners: Iterable[str], faults: Faults) -> None:
+    for name, account in accounts.items():
+        trail: Trail = ("accounts", name)
+        if account.partner not in partners:
+            faults.add(
+                (*trail, "partner"), f"{account.partner!r} is not under partners", nearest(account.partner, partners)
+            )
+        halves = (account.platform is None, account.username is None)
+        if account.id is not None and halves != (True, True):
+            faults.add((*trail, "id"), "is given, and platform or username too", "Keep the id, or the other two.")
+        elif account.id is None and any(halves):
+            faults.add(trail, "does not say which account", "Give its id, or its platform and its username.")
+
+
+def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach, faults: Faults) -> None:
+    for index, pattern in enumerate(endpoint.events):
+        if not any(matches([pattern], event_type) for event_type in EVENT_TYPES):
+            faults.add((*trail, "events", index), f"{pattern!r} matches no event type", nearest(pattern, EVENT_TYPES))
+    for secret in endpoint.secret:
+        try:
+            secret_key(secret)
+        except ValueError as error:
+            faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
+    problem, remedy = _address(endpoint.url, network)
+    if problem:
+        faults.add((*trail, "url"), problem, remedy)
+
+
+def _address(url: str, network: Reach) -> tuple[str, str]:
+    """Say why bridge would never deliver to an address, as far as the address alone can tell; else empty."""
+    parts = _split(url)
+    if parts is None:
+        return "is not an http(s) address", "Write it as https://HOST/PATH."
+    if parts.username is not None or parts.password is not None:
+        return "has a user or password in it", "Take it out: the signature proves who sends."
+    if parts.scheme == "http" and not network.allow_http:
+        return "is plain http", "Use https, or set network.allow_http: true."
+    host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname or "")
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "", ""
+    if address.is_global or any(address in allowed for allowed in network.allow):
+        return "", ""
+    return (
+        f"is the private address {host}",
+        f"Add its network to network.allow, such as {address}/{address.max_prefixlen}.",
+    )
+
+
+def _split(url: str) -> SplitResult | None:
+    """Return the parts of an http(s) address, None when it is not one."""
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return None
+    return parts if valid and not re.search(r"\s", url) else None
+
+
+def _server(server: Server, faults: Faults) -> None:
+    if server.public_url is not None:
+        parts = _split(server.public_url)
+        if parts is None or parts.query or parts.fragment or parts.username:
+            remedy = "Write it as https://HOST, with a path if there is one."
+            faults.add(("server", "public_url"), "is not an http(s) address without user, query and fragment", remedy)
+    admin = server.admin
+    if admin and admin.port == server.port != 0 and admin.host in ("", server.host):
+        faults.add(
+            ("server", "admin", "port"), "is the port of the server itself", "Leave admin out, or use another port."
+        )
+
+
+def _database(database: Database, tree: Mapping[str, Any], faults: Faults) -> None:
+    trail: Trail = ("database", "url")
+    scheme, separator, rest = database.url.partition("://")
+    if not separator or scheme not in ("sqlite", "postgresql"):
+        faults.add(trail, "is not a database that bridge knows", "Write sqlite:///PATH or postgresql://USER@HOST/NAME.")
+    elif scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
+        faults.add(trail, "does not name a file", "Write sqlite:///bridge.db, or sqlite:////var/lib/bridge/bridge.db.")
+    elif "@" in rest and ":" in rest.rpartition("@")[0] and type((tree.get("database") or {}).get("url")) is str:
+        remedy = "Write url: {env: DATABASE_URL}, and set that variable to the whole address."
+        faults.add(trail, "has its password in the file itself", remedy)
+
+
+def _rules(publish: PublishRules, watch: WatchRules, faults: Faults) -> None:
+    if watch.first_poll > watch.max_poll:
+        faults.add(("watch", "first_poll"), "is longer than watch.max_poll", "Make it as long, or shorter.")
+    if publish.backoff_first > publish.backoff_max:
+        faults.add(("publish", "backoff_first"), "is longer than publish.backoff_max", "Make it as long, or shorter.")
+    if publish.caption is not None:
+        for fault in render_caption(publish.caption, _SAMPLE)[1]:
+            faults.add(("publish", "caption"), fault.problem, "It sees caption, title, url, excerpt and tags.")
+
+
+def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence on whatever a sound configuration opens up or leaves useless."""
+    if not built["partners"]:
+        yield "partners: there is none, so nothing can be published."
+    yield from _open_tokens(built["tokens"])
+    yield from _open_server(built["server"])
+    yield from _open_network(built["network"], built["endpoints"])
+    for name in built["partners"]:
+        base_url = (tree["partners"][name] or {}).get("base_url", "")
+        if isinstance(base_url, str) and base_url.startswith("http://"):
+            yield f"partners.{name}.base_url: is plain http, so the key travels in the clear."
+    for name, other in _same_accounts(built["accounts"]):
+        yield f"accounts.{name}: is the same account as {other}."
+    if built["retry"].ambiguous == "retry":
+        yield "retry.ambiguous: retry may publish a post twice when a network's answer was lost."
+
+
+def _open_tokens(tokens: Iterable[Token]) -> Iterator[str]:
+    index = -1
+    for index, token in enumerate(tokens):
+        if min(map(len, token.token)) < _SHORT_TOKEN:
+            yield f"tokens[{index}].token: is shorter than {_SHORT_TOKEN} characters and may be guessed."
+    if index < 0:
+        yield "tokens: there is none, so /v1 refuses everything."
+
+
+def _open_server(server: Server) -> Iterator[str]:
+    public = urlsplit(server.public_url or "")
+    if not _local(server.host):
+        if server.admin is None:
+            yield f"server.host: {server.host} shows /metrics to whoever reaches it; server.admin would part them."
+        if public.scheme != "https":
+            yield f"server.host: {server.host} speaks plain http; put TLS before it and set server.public_url."
+    elif public.scheme == "http" and not _local(public.hostname or ""):
+        yield "server.public_url: is plain http, so tokens travel in the clear."
+
+
+def _local(host: str) -> bool:
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _open_network(network: Reach, endpoints: Mapping[str, EndpointEntry]) -> Iterator[str]:
+    for allowed in network.allow:
+        yield f"network.allow: outbound requests may reach {allowed}."
+    if network.allow_http:
+        yield "network.allow_http: outbound requests may be plain http."
+    for name, endpoint in endpoints.items():
+        if endpoint.url.startswith("http://"):
+            yield f"endpoints.{name}.url: is plain http, so events travel in the clear."
+        if min(len(secret_key(secret)) for secret in endpoint.secret) < _SHORT_KEY_BYTES:
+            yield f"endpoints.{name}.secret: is shorter than {_SHORT_KEY_BYTES} bytes and may be guessed."
+
+
+def _same_accounts(accounts: Mapping[str, AccountEntry]) -> Iterator[tuple[str, str]]:
+    seen: dict[AccountEntry, str] = {}
+    for name, account in accounts.items():
+        first = seen.setdefault(account, name)
+        if first != name:
+            yield name, first

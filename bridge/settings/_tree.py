@@ -1,0 +1,257 @@
+"""Reads the YAML file, lays `BRIDGE_*` over it and fetches the secrets: out comes one tree of plain values.
+
+Every string that came from the environment or from a file of its own is `Given`: only such a string may be a secret.
+"""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bridge.core.errors import Fault
+
+Trail = tuple[str | int, ...]
+_REFERENCE = frozenset({"env", "file"})
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
+_MAX_SECRET_BYTES = 65_536
+
+
+class Given(str):
+    """A string from the environment or from a secret's own file; its `repr` does not show it."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "'***'"
+
+
+class Fetched(Given):
+    """A string that a reference stands for: never shown, whatever it is for."""
+
+    __slots__ = ()
+
+
+class Faults:
+    """Gathers faults, at most one for each path: what is wrong further up or earlier hides what follows from it."""
+
+    def __init__(self) -> None:
+        self.all: list[Fault] = []
+        self._paths: set[str] = set()
+
+    def add(self, path: Trail, problem: str, remedy: str) -> None:
+        """Note a fault."""
+        field = dotted(path)
+        if field not in self._paths:
+            self._paths.add(field)
+            self.all.append(Fault(field, problem, remedy))
+
+    def at(self, path: Trail) -> bool:
+        """Tell whether this path or one above or below it has a fault."""
+        field = dotted(path)
+        return any(_within(field, other) or _within(other, field) for other in self._paths)
+
+
+def _within(inner: str, outer: str) -> bool:
+    return inner == outer or inner.startswith((f"{outer}.", f"{outer}["))
+
+
+def dotted(path: Trail) -> str:
+    """Write a path as people do: `tokens[0].token`."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
+    return text
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a remedy for an unknown word: the nearest known one, or all of them."""
+    choices = sorted(known)
+    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
+    if near:
+        return f"Write {near[0]}."
+    return f"Use one of: {', '.join(choices)}." if choices else "Leave it out: there is none yet."
+
+
+def parse(text: str, faults: Faults, file: str = "bridge.yaml") -> dict[str, Any]:
+    """Parse the text of a configuration file; anything but one mapping, and a key that is there twice, is a fault."""
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        for key, first, again in _twice(node, set()):
+            faults.add(
+                (f"{file} line {again}",), f"the key {key} is there already, on line {first}", "Keep one of the two."
+            )
+        tree = loader.construct_document(node) if node else {}
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{file} line {mark.line + 1}" if mark else file
+        faults.add((where,), f"is not YAML: {getattr(error, 'problem', None) or 'unreadable'}", "Mend that line.")
+        return {}
+    finally:
+        loader.dispose()
+    if tree is None or isinstance(tree, dict):
+        return tree or {}
+    faults.add((file,), "must be a mapping of sections", "Begin with a section, such as partners:")
+    return {}
+
+
+def _twice(node: yaml.Node | None, done: set[int]) -> Iterator[tuple[str, int, int]]:
+    """Yield each key that stands twice in one mapping, with the lines of the first and of the other."""
+    if node is None or id(node) in done:
+        return
+    done.add(id(node))
+    if isinstance(node, yaml.MappingNode):
+        seen: dict[str, int] = {}
+        for key, value in node.value:
+            name, line = str(key.value), key.start_mark.line + 1
+            if name in seen and name != "<<":
+                yield name, seen[name], line
+            seen.setdefault(name, line)
+            yield from _twice(value, done)
+    elif isinstance(node, yaml.SequenceNode):
+        for value in node.value:
+            yield from _twice(value, done)
+
+
+def override(tree: dict[str, Any], environ: Mapping[str, str], sections: Iterable[str], faults: Faults) -> None:
+    """Lay the variables `BRIDGE_SECTION__KEY...` over the tree.
+
+    Parts are separated by two underscores, in capitals; `-` in a name is written `_`; a number is a place in a list.
+    The value is text, or YAML when it begins with `[` or `{`. `..._FILE` gives the path of a file with the value.
+    A variable without two underscores (`BRIDGE_TOKEN`), or one that `{env: ...}` names, is nobody's override.
+    """
+    known = set(sections)
+    named = set(_named_variables(tree))
+    for name in sorted(environ):
+        parts = name.removeprefix("BRIDGE_").lower().split("__")
+        if not name.startswith("BRIDGE_") or len(parts) < 2 or name in named:
+            continue
+        if parts[0] not in known:
+            remedy = nearest(parts[0], known)
+            faults.add((name,), f"{parts[0]} is not a section of the configuration", remedy)
+            continue
+        value, parts = _value(name, parts, environ, faults)
+        if not _put(tree, parts, value):
+            faults.add((name,), "goes through something that is not a mapping or list", "Give the whole value there.")
+
+
+def _named_variables(tree: object) -> Iterator[str]:
+    if isinstance(tree, dict):
+        if set(tree) == {"env"}:
+            yield str(tree["env"])
+        for value in tree.values():
+            yield from _named_variables(value)
+    elif isinstance(tree, list):
+        for value in tree:
+            yield from _named_variables(value)
+
+
+def _value(name: str, parts: list[str], environ: Mapping[str, str], faults: Faults) -> tuple[object, list[str]]:
+    text = environ[name]
+    if parts[-1].endswith("_file"):
+        if name.removesuffix("_FILE") in environ:
+            faults.add((name,), f"is set, and so is {name.removesuffix('_FILE')}", "Set one of the two.")
+        return {"file": text}, [*parts[:-1], parts[-1].removesuffix("_file")]
+    if text.startswith(("[", "{")):
+        try:
+            return _given(yaml.safe_load(text)), parts
+        except yaml.YAMLError:
+            faults.add((name,), "begins like YAML but is none", "Write it as [a, b] or {key: value}.")
+    return Given(text), parts
+
+
+def _given(value: object) -> object:
+    if isinstance(value, dict):
+        return value if set(value) <= _REFERENCE else {key: _given(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_given(item) for item in value]
+    return Given(value) if isinstance(value, str) else value
+
+
+def _put(node: Any, parts: list[str], value: object) -> bool:
+    """Put a value into the tree, making what is missing on the way; False when something else is in the way."""
+    for part, following in zip(parts, [*parts[1:], None], strict=True):
+        key = _place(node, part)
+        if key is None:
+            return False
+        if following is None:
+            node[key] = value
+        elif node[key] is None:
+            node[key] = [] if following.isdecimal() else {}
+        node = node[key]
+    return True
+
+
+def _place(node: Any, part: str) -> Any:
+    """Return the key or index that a part of a variable's name means in this node (None there if new), else None."""
+    if isinstance(node, list) and part.isdecimal() and int(part) <= len(node):
+        if int(part) == len(node):
+            node.append(None)
+        return int(part)
+    if not isinstance(node, dict):
+        return None
+    key = next((key for key in node if str(key).lower().replace("-", "_") == part), part)
+    node.setdefault(key, None)
+    return key
+
+
+def resolve(node: Any, path: Trail, environ: Mapping[str, str], folder: Path, faults: Faults) -> Any:
+    """Return the tree with the value in place of each reference; a file's path counts from `folder`."""
+    if isinstance(node, dict) and node and set(node) <= _REFERENCE:
+        return _fetch(node, path, environ, folder, faults)
+    if isinstance(node, dict):
+        return {key: resolve(value, (*path, str(key)), environ, folder, faults) for key, value in node.items()}
+    if isinstance(node, list):
+        return [resolve(value, (*path, index), environ, folder, faults) for index, value in enumerate(node)]
+    return node
+
+
+def _fetch(
+    reference: Mapping[str, object], path: Trail, environ: Mapping[str, str], folder: Path, faults: Faults
+) -> Fetched:
+    """Return what a reference refers to; a placeholder when there is a fault, so that nothing else complains of it."""
+    if len(reference) > 1:
+        faults.add(path, "names both env and file", "Keep one of the two.")
+    elif "env" in reference:
+        name = str(reference["env"])
+        if not _VARIABLE.fullmatch(name):
+            faults.add(path, "does not name a variable", "Write the name of a variable, not its value.")
+            return Fetched("placeholder")
+        if environ.get(name, "").strip():
+            return Fetched(environ[name])
+        state = "is empty" if name in environ else "is not set"
+        faults.add(path, f"the environment variable {name} {state}", f"Set {name} to the secret.")
+    else:
+        text, problem = _read(folder / str(reference["file"]))
+        if text.strip():
+            return Fetched(text)
+        faults.add(
+            path, f"the file {reference['file']} {problem or 'is empty'}", "Put the secret there, or mend the path."
+        )
+    return Fetched("placeholder")
+
+
+def fetched(node: object) -> Iterator[str]:
+    """Yield every value in the tree that a reference stood for."""
+    if isinstance(node, Fetched):
+        yield str(node)
+    elif isinstance(node, (dict, list)):
+        for value in node.values() if isinstance(node, dict) else node:
+            yield from fetched(value)
+
+
+def _read(file: Path) -> tuple[str, str]:
+    """Return a secret file's text without its last line ends, and what was wrong."""
+    try:
+        with file.open("rb") as stream:
+            content = stream.read(_MAX_SECRET_BYTES + 1)
+        if len(content) > _MAX_SECRET_BYTES:
+            return "", "is too large for a secret"
+        return content.decode().rstrip("\r\n"), ""
+    except OSError as error:
+        return "", f"cannot be read: {error.strerror}"
+    except ValueError:
+        return "", "is not text in UTF-8"

@@ -1,0 +1,209 @@
+"""The sections of the configuration as frozen dataclasses; each field carries its help, its bounds and its default.
+
+A field that `repr` leaves out is a secret: in a file it is a reference (`{env: NAME}`, `{file: PATH}`), not the value.
+A `url` may stand in the file, but stays out of `repr` too.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+
+from bridge.core.mapping import NamedAccount
+from bridge.core.rules import DeliverRules, Limits, PublishRules, Retention, RetryRules, WatchRules
+from bridge.core.units import Duration, Size
+
+Scope = Literal["publish", "read", "admin"]
+
+
+def _network(value: object) -> IPv4Network | IPv6Network:
+    try:
+        return ip_network(value)  # type: ignore[arg-type]  # Anything else is a ValueError too.
+    except ValueError:
+        raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8, without host bits") from None
+
+
+def _several(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+Network = Annotated[
+    IPv4Network | IPv6Network,
+    BeforeValidator(_network),
+    PlainSerializer(str, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "$comment": "network"}),
+]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Secrets = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Admin:
+    """The second listener: probes and metrics, apart from the API."""
+
+    port: Annotated[Port, Field(description="Port of the probes and metrics.")]
+    host: Annotated[str, Field(description="Address to listen on; empty means that of the server.")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Server:
+    """Where bridge listens."""
+
+    host: Annotated[
+        str, Field(min_length=1, description="Address to listen on; 0.0.0.0 is every address of the machine.")
+    ] = "127.0.0.1"
+    port: Annotated[Port, Field(description="Port of events, API and console; 0 takes any free one.")] = 8080
+    public_url: Annotated[
+        str | None, Field(description="The address that senders use, when it is not the one bridge listens on.")
+    ] = None
+    max_body: Annotated[Size, Field(ge=1_000, description="Requests larger than this are refused (413).")] = 2_000_000
+    drain: Annotated[
+        Duration, Field(description="How long running work may take to finish after SIGTERM, then it is released.")
+    ] = timedelta(seconds=10)
+    admin: Annotated[
+        Admin | None,
+        Field(description="A listener of their own for probes and metrics; otherwise they share this one."),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Database:
+    """Where everything is kept. The file of SQLite is made, and brought up to date, when bridge starts."""
+
+    url: Annotated[
+        str,
+        Field(description="sqlite:///PATH or postgresql://USER@HOST/NAME; with a password it is given as a secret."),
+    ] = field(default="sqlite:///bridge.db", repr=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Token:
+    """Who may call /v1, and what for."""
+
+    name: Annotated[str, Field(description="How logs and events call this caller; its idempotency keys are its own.")]
+    token: Annotated[
+        Secrets, Field(description="The bearer token, as a secret; several while it is being replaced.")
+    ] = field(repr=False)
+    scopes: Annotated[
+        tuple[Scope, ...], Field(min_length=1, description="What it may do; admin includes replaying and enabling.")
+    ] = ("publish", "read")
+    accounts: Annotated[
+        tuple[str, ...], Field(description="Names or patterns of the accounts it may publish to; empty means all.")
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountEntry:
+    """One of our names for a partner's account: by its id, or by platform and username, which outlive a reconnect."""
+
+    partner: Annotated[str, Field(description="Name under partners.")]
+    id: Annotated[str | None, Field(min_length=1, description="The partner's id of the account.")] = None
+    platform: Annotated[str | None, Field(min_length=1, description="The network; goes with username.")] = None
+    username: Annotated[str | None, Field(min_length=1, description="The name there; goes with platform.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EndpointEntry:
+    """An address that gets outbound events as signed POSTs (Standard Webhooks)."""
+
+    url: Annotated[str, Field(description="Where to; https unless network.allow_http.")] = field(repr=False)
+    secret: Annotated[
+        Secrets,
+        Field(description="What signs the POSTs, as a secret: whsec_ and base64; several while it is being replaced."),
+    ] = field(repr=False)
+    events: Annotated[
+        tuple[str, ...], Field(min_length=1, description="Types wanted, such as post.failed, attention.* or *.")
+    ] = ("*",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reach:
+    """Where outbound requests to addresses from users may go, beyond public https addresses."""
+
+    allow: Annotated[
+        tuple[Network, ...], Field(description="Private networks that may be reached, such as 10.0.0.0/8.")
+    ] = ()
+    allow_http: Annotated[bool, Field(description="Whether endpoints may be plain http.")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Log:
+    """What is logged, and how."""
+
+    level: Annotated[Literal["debug", "info", "warning", "error"], Field(description="The least that is logged.")] = (
+        "info"
+    )
+    format: Annotated[
+        Literal["auto", "json", "console"], Field(description="auto is json, but console on a terminal.")
+    ] = "auto"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A configured partner or source: its kind, and what the kind's own type made of the rest."""
+
+    kind: str
+    config: Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kinds:
+    """The kinds of partners and sources: kind -> the type (dataclass or pydantic model) of its configuration."""
+
+    partners: Mapping[str, type] = field(default_factory=dict)
+    sources: Mapping[str, type] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """The whole configuration, checked. `secrets` are all its secret values, for the redactor; `path` is its file.
+
+    `warnings` are sentences on whatever it opens up or leaves useless.
+    """
+
+    server: Server = field(default_factory=Server)
+    database: Database = field(default_factory=Database)
+    tokens: tuple[Token, ...] = ()
+    partners: Mapping[str, Entry] = field(default_factory=dict)
+    accounts: tuple[NamedAccount, ...] = ()
+    sources: Mapping[str, Entry] = field(default_factory=dict)
+    endpoints: Mapping[str, EndpointEntry] = field(default_factory=dict)
+    publish: PublishRules = field(default_factory=PublishRules)
+    watch: WatchRules = field(default_factory=WatchRules)
+    retry: RetryRules = field(default_factory=RetryRules)
+    deliver: DeliverRules = field(default_factory=DeliverRules)
+    limits: Limits = field(default_factory=Limits)
+    network: Reach = field(default_factory=Reach)
+    retention: Retention = field(default_factory=Retention)
+    log: Log = field(default_factory=Log)
+    warnings: tuple[str, ...] = ()
+    secrets: tuple[str, ...] = field(default=(), repr=False)
+    path: Path | None = None
+
+
+SECTIONS: dict[str, type] = {
+    "server": Server,
+    "database": Database,
+    "publish": PublishRules,
+    "watch": WatchRules,
+    "retry": RetryRules,
+    "deliver": DeliverRules,
+    "limits": Limits,
+    "network": Reach,
+    "retention": Retention,
+    "log": Log,
+}
+"""Sections that are one mapping -> their type."""
+
+NAMED: dict[str, type] = {"accounts": AccountEntry, "endpoints": EndpointEntry}
+"""Sections that are mappings by name -> the type of an entry. `partners` and `sources` are too, with a type by kind."""
+
+ORDER = (
+    "server", "database", "tokens", "partners", "accounts", "sources", "endpoints",
+    "publish", "watch", "retry", "deliver", "limits", "network", "retention", "log",
+)  # fmt: skip
+"""All sections, in the order of the reference."""

@@ -1,0 +1,86 @@
+"""The JSON Schema, the settings reference and the example say what the fields say."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bridge.core.rules import DeliverRules, Limits, PublishRules, Retention, RetryRules, WatchRules
+from bridge.partners.genviral.config import GenviralConfig
+from bridge.settings import Kinds, Settings, json_schema, load, reference
+
+DOCS = Path(__file__).parent.parent.parent / "docs"
+PRODUCT = Kinds(partners={"genviral": GenviralConfig})
+
+
+@pytest.fixture
+def example(tmp_path):
+    (tmp_path / "secrets").mkdir()
+    (tmp_path / "secrets" / "second-brand").write_text("gva_live_2.second\n")
+    (tmp_path / "bridge.yaml").write_bytes((DOCS / "bridge.example.yaml").read_bytes())
+    return tmp_path / "bridge.yaml"
+
+
+EXAMPLE_ENVIRON = {
+    "GENVIRAL_TOKEN": "gva_live_1.first",
+    "BRIDGE_TOKEN": "the-token-of-zapier",
+    "BRIDGE_TOKEN_NEXT": "the-next-one-of-zapier",
+    "BRIDGE_OPERATOR_TOKEN": "the-token-of-the-operator",
+    "OPS_SECRET": "whsec_" + "QUJD" * 10,
+}
+
+
+def test_the_example_loads_without_a_warning_and_its_defaults_are_true(example):
+    settings = load(example, EXAMPLE_ENVIRON, PRODUCT)
+    assert settings.warnings == ()
+    plain = Settings()
+    for section in ("database", "publish", "watch", "retry", "deliver", "limits", "network", "retention", "log"):
+        assert getattr(settings, section) == getattr(plain, section)
+
+
+def test_the_example_shows_every_key(example):
+    tree = yaml.safe_load(example.read_text())
+    rules = (PublishRules, WatchRules, RetryRules, DeliverRules, Limits, Retention)
+    for section, kind in zip(("publish", "watch", "retry", "deliver", "limits", "retention"), rules, strict=True):
+        assert set(tree[section]) == {item.name for item in fields(kind)}
+    shown = json_schema(PRODUCT)["properties"]
+    assert set(tree) == set(shown)
+    assert set(tree["server"]) == set(shown["server"]["properties"])
+    assert set(tree["partners"]["genviral"]) == {"kind", *(item.name for item in fields(GenviralConfig))}
+
+
+def test_the_schema_is_closed_and_explains_every_key(kinds):
+    schema = json_schema(kinds)
+    json.dumps(schema)
+    objects = [schema]
+    while objects:
+        node = objects.pop()
+        objects += [item for item in node.values() if isinstance(item, dict)]
+        objects += [
+            item for value in node.values() if isinstance(value, list) for item in value if isinstance(item, dict)
+        ]
+        if "properties" in node:
+            assert node["additionalProperties"] is False
+    plain = schema["properties"]["partners"]["additionalProperties"]["anyOf"][0]
+    assert plain["properties"]["kind"] == {"const": "plain"}
+    assert plain["properties"]["token"] == {"$ref": "#/$defs/secret", "description": "What opens it."}
+    assert plain["properties"]["pause"]["default"] == "1s"
+    assert plain["required"] == ["token"]
+    assert schema["properties"]["sources"]["additionalProperties"]["anyOf"][0]["properties"]["secret"]["$ref"]
+
+
+def test_the_reference_page_is_the_one_the_fields_give():
+    page = (DOCS / "configuration.md").read_text(encoding="utf-8")
+    assert page == reference(PRODUCT), "write it again: python -m tests.settings.test_reference"
+
+
+def test_every_field_of_the_product_has_its_help():
+    rows = [line for line in reference(PRODUCT).splitlines() if line.startswith("| `")]
+    assert rows
+    assert not [row for row in rows if row.endswith("|  |")]
+
+
+if __name__ == "__main__":
+    (DOCS / "configuration.md").write_text(reference(PRODUCT), encoding="utf-8")
