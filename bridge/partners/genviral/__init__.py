@@ -1,0 +1,261 @@
+"""Genviral: posts to TikTok, Instagram, YouTube and others through https://www.genviral.io/api/partner/v1.
+
+It has no webhooks, no rate-limit headers and no request ids: state is learnt by reading. Pure parts: `limits` (what a
+post must keep), `requests` (bodies), `replies` (answers), `judge` (what a failure text means), `reading` (which calls
+read which posts).
+Source: https://docs.genviral.io/api-reference, read 2026-05.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, assert_never
+from urllib.parse import quote
+
+import httpx
+
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.model import Account, Command, CommandKind, Json, Judgement, Listing, Post, Receipt, Snapshot
+from bridge.partners._http import Answer, Budget, Http, Observe, Priority
+from bridge.partners.genviral import judge, limits, reading, replies, requests
+from bridge.partners.genviral.config import Contract, GenviralConfig
+from bridge.ports import Checked, Clock, Later, Reading, Send
+
+__all__ = ["Contract", "Genviral", "GenviralConfig"]
+
+REPLAY_TRUSTED_FOR = timedelta(hours=24)
+"""How long a repeated create is taken to be recognised; the vendor does not say how long it remembers."""
+_FIND_PAGES = 10
+
+
+class Genviral:
+    """One Genviral key; fulfils `ports.Partner`.
+
+    Args:
+        name: the key's name in the configuration.
+        config: its entry.
+        observe: told of every call.
+        now: the clock, for schedules, holds and `Retry-After`.
+        transport: what carries the calls instead of the network.
+    """
+
+    kind = "genviral"
+    config_type = GenviralConfig
+    operations = ("create", "update", "retry", "cancel", "get", "list", "accounts")
+
+    def __init__(
+        self,
+        name: str,
+        config: GenviralConfig,
+        observe: Observe,
+        *,
+        now: Clock,
+        transport: httpx.AsyncBaseTransport | None = None,
+    ) -> None:
+        self.name = name
+        self._config, self._now = config, now
+        self._budget = Budget(config.rate, now=now)
+        self._http = Http(
+            name, config.base_url, config.token, budget=self._budget, now=now, observe=observe, transport=transport
+        )
+
+    def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
+        """Judge a post by the published limits; any schedule can be served, so none is a fault."""
+        checked = limits.check(content, accounts, contract=self._config.contract)
+        if self._config.writes:
+            return checked
+        warning = {
+            "field": "",
+            "code": "WRITES_OFF",
+            "message": f"partners.{self.name}.writes is off: nothing will be sent",
+        }
+        return Checked(checked.faults, (*checked.warnings, warning))
+
+    def split(self, content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
+        """Group accounts into one list a request."""
+        return limits.split(content, accounts)
+
+    def build(self, command: Command, post: Post, now: datetime) -> Send | Later:
+        """Make the request bytes of a command as of `now`."""
+        return requests.build(command, post, now)
+
+    async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
+        """Call the partner with exactly these bytes; see `ports.Partner`."""
+        if not self._config.writes:
+            detail = f"not sent: partners.{self.name}.writes is off"
+            raise PartnerError(FailureReason.NOT_ALLOWED_NOW, FailureClass.NEEDS_HUMAN, detail=detail)
+        match command.kind:
+            case CommandKind.PUBLISH:
+                return await self._create(command, body)
+            case CommandKind.UPDATE:
+                answer = await self._write("update", "PATCH", _path(post), body)
+                return replies.post_receipt(answer.status, answer.body)
+            case CommandKind.RETRY | CommandKind.CANCEL:
+                return await self._each(command.kind, post.partner_id or "", body)
+            case CommandKind.FETCH:
+                raise PartnerError(
+                    FailureReason.INTERNAL, FailureClass.TERMINAL, detail="a fetch is not a partner's command"
+                )
+            case _:
+                assert_never(command.kind)
+
+    def must_find(self, command: Command, now: datetime) -> bool:
+        """Whether a lost create must be looked for: under v1, or once the partner may have forgotten it.
+
+        Every other command may be repeated as it is.
+        """
+        if command.kind is not CommandKind.PUBLISH or command.sent_at is None:
+            return False
+        return self._config.contract is Contract.V1 or now - command.sent_at > REPLAY_TRUSTED_FOR
+
+    async def find(self, command: Command, post: Post) -> Receipt | None:
+        """Look for a lost create: same caption, accounts and schedule, created after it was sent; the oldest such post.
+
+        Raises:
+            PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked
+            through.
+        """
+        if command.kind is not CommandKind.PUBLISH or command.sent_at is None:
+            return None
+        wanted = reading.Wanted.of(command.body, post)
+        window = reading.Window(since=command.sent_at - reading.SKEW)
+        found: list[Json] = []
+        for _ in range(_FIND_PAGES):
+            page, _read_at = await self._list(window, Priority.COMMAND)
+            found = [one for one in page if wanted.matches(one)] or found
+            narrower = window.before(page)
+            if narrower is None:
+                return replies.post_receipt(200, {"data": found[-1]}) if found else None
+            window = narrower
+        raise PartnerError(
+            FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail="too many posts to look through"
+        )
+
+    async def read(self, tracked: Sequence[Post], cursor: str | None, budget: int) -> Reading:
+        """Read posts, most due first: scheduled ones a page at a time where that saves calls, all others by GET.
+
+        A fault of the whole key ends the reading: it is raised when nothing was read, else what was read is answered
+        and the next reading meets it again. `cursor` is passed through.
+        """
+        state = reading.Progress(tracked, budget, self._now())
+        try:
+            while (step := state.next()) is not None:
+                if isinstance(step, Post):
+                    await self._read_one(state, step)
+                else:
+                    await self._read_page(state, step)
+        except PartnerError:
+            if not state.snapshots:
+                raise
+        return Reading(tuple(state.snapshots), cursor, state.failed)
+
+    async def accounts(self) -> Listing:
+        """List the active accounts in the key's scope."""
+        answer = await self._read("accounts", "/accounts")
+        return replies.listing(answer.status, answer.body, answer.sent_at)
+
+    def judge(self, error: str, platform: str) -> Judgement:
+        """Say what a target's failure text means; Genviral's texts do not differ by platform in a way that is known."""
+        return judge.judge(error)
+
+    def hold(self, until: datetime | None) -> None:
+        """Let no call out before `until`. A call that would have to wait long is refused as `RATE_LIMITED`, unsent."""
+        self._budget.hold(until)
+
+    async def close(self) -> None:
+        """Close connections."""
+        await self._http.close()
+
+    async def _create(self, command: Command, body: bytes) -> Receipt:
+        try:
+            answer = await self._write("create", "POST", "/posts", body)
+        except PartnerError as error:
+            first = command.calls <= 1
+            if first and error.code == "validation_failed" and reading.Wanted.of(body, None).too_near(self._now()):
+                # The schedule came into the vendor's gap on its way: rebuilt, it goes at once or waits. Bytes that were
+                # sent before may be stored already: those must be looked for, and a final refusal has that done.
+                error.reason, error.failure = FailureReason.NOT_ALLOWED_NOW, FailureClass.RETRYABLE
+            raise
+        return replies.post_receipt(answer.status, answer.body, replayed=answer.status == 200)
+
+    async def _each(self, kind: CommandKind, partner_id: str, body: bytes) -> Receipt:
+        """Retry or delete: the answer speaks of each id for itself, on a 500 too."""
+        retries = kind is CommandKind.RETRY
+        operation, path = ("retry", "/posts/retry") if retries else ("cancel", "/posts/delete")
+        read_receipt = replies.retry_receipt if retries else replies.delete_receipt
+
+        def receipt(answer: Answer) -> Receipt | None:
+            return read_receipt(answer.status, answer.body, partner_id, self._http.redactor)
+
+        def refuse(answer: Answer) -> PartnerError | None:
+            error = self._refuse(answer, write=True)
+            return error if error is None or error.status != 500 or receipt(answer) is None else None
+
+        answer = await self._http.call(
+            operation, "POST", path, refuse=refuse, write=True, priority=Priority.COMMAND, body=body
+        )
+        not_mentioned = "the post is not mentioned in the answer"
+        return receipt(answer) or Receipt(partner_id, accepted=False, refusal=not_mentioned, status=answer.status)
+
+    async def _read_one(self, state: reading.Progress, post: Post) -> None:
+        partner_id = post.partner_id or ""
+        read_at = self._now()
+        try:
+            answer = await self._read("get", _path(post))
+            shown = replies.snapshot(replies.data_of(answer.body), post, answer.sent_at, self._http.redactor)
+            if shown is None:
+                raise replies.unreadable(answer.status, "the answer has no status", write=False)
+            state.add(shown)
+        except PartnerError as error:
+            if error.status == 404 and not error.key_wide:
+                state.add(Snapshot(partner_id, read_at, replies.POST_STATES["deleted"], error.code or "not_found"))
+            elif not state.fail(partner_id, error):
+                raise
+
+    async def _read_page(self, state: reading.Progress, window: reading.Window) -> None:
+        try:
+            page, read_at = await self._list(window, Priority.READ, status="scheduled")
+        except PartnerError as error:
+            if not state.fail_page(error):
+                raise
+            return
+        for data, post in state.swept(window, page):
+            shown = replies.snapshot(data, post, read_at, self._http.redactor)
+            if shown is not None:
+                state.add(shown)
+
+    async def _list(self, window: reading.Window, priority: Priority, **filters: str) -> tuple[list[Json], datetime]:
+        answer = await self._read("list", "/posts", priority=priority, params=window.params() | filters)
+        page = replies.posts_of(answer.body)
+        if page is None:
+            raise replies.unreadable(answer.status, "the answer has no list of posts", write=False)
+        return page, answer.sent_at
+
+    async def _read(self, operation: str, path: str, **options: Any) -> Answer:
+        return await self._http.call(
+            operation, "GET", path, refuse=lambda answer: self._refuse(answer, write=False), **options
+        )
+
+    async def _write(self, operation: str, method: str, path: str, body: bytes) -> Answer:
+        return await self._http.call(
+            operation,
+            method,
+            path,
+            refuse=lambda answer: self._refuse(answer, write=True),
+            write=True,
+            priority=Priority.COMMAND,
+            body=body,
+        )
+
+    def _refuse(self, answer: Answer, *, write: bool) -> PartnerError | None:
+        return replies.refusal(
+            answer.status,
+            answer.body,
+            write=write,
+            text=answer.text,
+            retry_after=answer.retry_after,
+            redactor=self._http.redactor,
+        )
+
+
+def _path(post: Post) -> str:
+    return f"/posts/{quote(post.partner_id or '', safe='')}"

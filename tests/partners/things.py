@@ -1,0 +1,102 @@
+"""What tests of partners stand on: a clock that moves when told, and short ways to make what they are about."""
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from bridge.core.model import Account, Command, CommandKind, Post, PostState, Target
+from bridge.partners.genviral import Genviral, GenviralConfig
+from bridge.ports import Partner
+from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, YOUTUBE, GenviralSimulator, X
+
+NOW = datetime(2025, 1, 20, 12, 0, 0, 0, UTC)
+VIDEO = {"type": "video", "url": "https://cdn.example.com/video.mp4", "duration_sec": 30}
+MUSIC = "https://www.tiktok.com/@genviral/video/1234567890"
+PLATFORMS = {TIKTOK: "tiktok", TIKTOK_HOSTED: "tiktok", INSTAGRAM: "instagram", YOUTUBE: "youtube", X: "x"}
+BASE_URL = "http://simulator/api/partner/v1"
+_SAMPLES = Path(__file__).parent / "samples"
+
+
+@dataclass
+class Clock:
+    """A clock that only moves when told."""
+
+    at: datetime = NOW
+
+    def __call__(self) -> datetime:
+        return self.at
+
+    def advance(self, **span: float) -> datetime:
+        self.at += timedelta(**span)
+        return self.at
+
+
+@dataclass
+class Observed:
+    """What `observe` was told."""
+
+    calls: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def __call__(self, name: str, operation: str, outcome: str, seconds: float) -> None:
+        assert seconds >= 0
+        self.calls.append((name, operation, outcome))
+
+
+@dataclass
+class Bench:
+    """One partner's client, the simulator behind it, the clock of both, and what was observed."""
+
+    partner: Partner
+    sim: GenviralSimulator
+    clock: Clock
+    observed: Observed
+
+
+def sample(name: str) -> dict[str, Any]:
+    """Read one of the vendor's published examples."""
+    return dict(json.loads((_SAMPLES / f"{name}.json").read_text()))
+
+
+def account(platform: str = "tiktok", **changes: Any) -> Account:
+    """Make an active account of the user's own; `kinds` are the content kinds it advertises."""
+    kinds = changes.pop("kinds", ["video", "slideshow"])
+    fields: dict[str, Any] = {"id": f"id-{platform}", "username": "brandhq", "type": "byo"} | changes
+    seen: dict[str, Any] = {
+        "first_seen_at": NOW,
+        "last_seen_at": NOW,
+        "capabilities": {"supported_content_kinds": kinds},
+    }
+    return Account(partner="brand", platform=platform, **fields, **seen)
+
+
+def post(*accounts: str, **changes: Any) -> Post:
+    """Make a post for these accounts of the simulator; `content` adds to a caption and a video."""
+    content = {"caption": "Holiday drops", "media": VIDEO} | changes.pop("content", {})
+    targets = tuple(Target(one, platform=PLATFORMS.get(one, "tiktok")) for one in accounts or (TIKTOK,))
+    at = {"created_at": NOW, "changed_at": NOW, "wanted_at": NOW}
+    fields = {"id": "post_1", "event_id": "evt_1", "external_id": "ext-1", "source": "api", "state": PostState.ACCEPTED}
+    return Post(partner="brand", content=content, targets=targets, **(at | fields | changes))
+
+
+def command(kind: CommandKind = CommandKind.PUBLISH, **changes: Any) -> Command:
+    """Make a command that goes out for the first time."""
+    fields: dict[str, Any] = {"id": "cmd_1", "post_id": "post_1", "number": 1, "calls": 1, "attempts": 1}
+    return Command(kind=kind, partner="brand", due_at=NOW, created_at=NOW, **(fields | changes))
+
+
+def genviral(
+    transport: httpx.AsyncBaseTransport, clock: Clock, observed: Observed | None = None, **config: Any
+) -> Genviral:
+    """Make a client that is quick: its budget is no matter of the test."""
+    settings: dict[str, Any] = {"token": DEMO_TOKEN, "base_url": BASE_URL, "rate": 100.0} | config
+    return Genviral("brand", GenviralConfig(**settings), observed or Observed(), now=clock, transport=transport)
+
+
+def answering(status: int, body: Any = None, **headers: str) -> httpx.MockTransport:
+    """Make a transport that answers every call alike; a `body` that is no bytes is sent as JSON."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    return httpx.MockTransport(lambda request: httpx.Response(status, content=content, headers=headers))
