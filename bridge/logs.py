@@ -1,13 +1,15 @@
 """Sets up logging: structlog for bridge, and the libraries' own lines through the same door.
 
 JSON, one object a line, unless the stream is a terminal. Every line is redacted as a whole, so that no caller has to
-think of it. Shape: `{"timestamp": "2026-01-02T03:04:05.678901Z", "level": "info", "event": "hook.accepted", ...}`.
+think of it. Shape: `{"timestamp": "2026-01-02T03:04:05.678901Z", "level": "info", "event": "event.accepted", ...}`.
 """
 
+import asyncio
+import contextlib
 import logging
 import sys
 from datetime import UTC, datetime
-from typing import TextIO, cast
+from typing import Self, TextIO, cast
 
 import orjson
 import structlog
@@ -52,11 +54,48 @@ def configure(
     structlog.configure(
         processors=_json(redactor) if as_json else _console(redactor, colors=stream.isatty()),
         wrapper_class=structlog.make_filtering_bound_logger(number),
-        logger_factory=structlog.BytesLoggerFactory(stream.buffer) if as_json else structlog.PrintLoggerFactory(stream),
+        logger_factory=_Writer(stream) if as_json else structlog.PrintLoggerFactory(stream),
         # A cached logger would outlive the next call; assembling one costs a few microseconds a line.
         cache_logger_on_first_use=False,
     )
     _take_over_libraries(number)
+
+
+class _Writer:
+    """Writes lines; those of one turn of the event loop go out together, so that a busy loop writes once a turn.
+
+    A stream that is gone loses lines, and nothing else: what was being logged has happened.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._waiting: list[bytes] = []
+
+    def __call__(self, *_: object) -> Self:
+        """Be the logger that structlog asks its factory for."""
+        return self
+
+    def msg(self, line: bytes) -> None:
+        """Write one line: at the end of the loop's turn, or at once where no loop runs."""
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self._write([line])
+            return
+        if not self._waiting:
+            loop.call_soon(self._flush)
+        self._waiting.append(line)
+
+    debug = info = warning = error = critical = msg
+
+    def _flush(self) -> None:
+        lines, self._waiting = self._waiting, []
+        self._write(lines)
+
+    def _write(self, lines: list[bytes]) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            self._stream.buffer.write(b"".join(line + b"\n" for line in lines))
+            self._stream.buffer.flush()
 
 
 def _json(redactor: Redactor) -> list[Processor]:

@@ -1,5 +1,6 @@
 """Logs: one JSON object a line, everybody's lines through one door, and no secret through it."""
 
+import asyncio
 import io
 import json
 import logging
@@ -190,3 +191,27 @@ def test_standard_output_is_the_default(capsys):
 def test_an_unknown_level_is_refused():
     with pytest.raises(KeyError):
         logs.configure(Redactor(), level="loud")
+
+
+def test_lines_of_one_turn_of_the_loop_are_written_together(lines):
+    async def turn() -> tuple[int, int]:
+        structlog.get_logger().info("one.said")
+        structlog.get_logger().info("two.said")
+        before = len(lines.json())
+        await asyncio.sleep(0)
+        return before, len(lines.json())
+
+    assert asyncio.run(turn()) == (0, 2)
+
+
+def test_the_last_line_before_the_loop_ends_is_written(lines):
+    async def last() -> None:
+        structlog.get_logger().info("last.said")
+
+    asyncio.run(last())
+    assert [line["event"] for line in lines.json()] == ["last.said"]
+
+
+def test_a_stream_that_is_gone_is_no_error(lines):
+    lines.close()
+    structlog.get_logger().info("nobody.heard")
