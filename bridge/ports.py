@@ -30,6 +30,10 @@ from bridge.core.model import (
 )
 from bridge.core.model import Judgement as Judgement
 from bridge.core.model import Write as Write  # Re-exported: a write is part of the Store contract.
+from bridge.core.queries import Counts as Counts
+from bridge.core.queries import Due as Due
+from bridge.core.queries import Find as Find
+from bridge.core.queries import Timeline as Timeline
 
 Clock = Callable[[], datetime]
 """Gives the present instant, aware and in UTC."""
@@ -215,55 +219,14 @@ class ClaimedDelivery:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """What became of a claimed delivery: as it is to be stored (version raised by one), with its ended attempt."""
+    """What became of a claimed delivery: `delivery` as it is to be stored (version raised by one), its attempt, ended.
+
+    `events` are told in the same transaction, when the claim still holds.
+    """
 
     delivery: Delivery
     attempt: Attempt
-
-
-@dataclass(frozen=True, slots=True)
-class Find:
-    """A filter and a page for lists, newest first. Empty fields filter nothing; the page starts after the id `before`.
-
-    Ids sort by time, so the last id of a page is the next page's `before`. `since` and `until` bound the creation time.
-    """
-
-    limit: int = 50
-    before: str | None = None
-    state: str | None = None
-    partner: str | None = None
-    account: str | None = None
-    source: str | None = None
-    event_id: str | None = None
-    external_id: str | None = None
-    destination: str | None = None
-    type: str | None = None
-    text: str | None = None
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Timeline:
-    """Everything that happened to one post, each list oldest first. `attempts` are those of commands and deliveries."""
-
-    post: Post
-    event: Event | None
-    commands: tuple[Command, ...]
-    attempts: tuple[Attempt, ...]
-    events: tuple[OutboundEvent, ...]
-    deliveries: tuple[Delivery, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Counts:
-    """Numbers for the gauges; `queue`, `oldest` by `commands`, `deliveries`, `commands_parked`, `deliveries_dead`."""
-
-    posts: Mapping[tuple[str, str], int]
-    accounts: Mapping[tuple[str, str, str], int]
-    causes: Mapping[str, int]
-    queue: Mapping[str, int]
-    oldest: Mapping[str, datetime]
+    events: tuple[OutboundEvent, ...] = ()
 
 
 class Store(Protocol):
@@ -389,8 +352,8 @@ class Store(Protocol):
         """Whether a small durable write succeeds now."""
         ...
 
-    def on_commit(self, wake: Callable[[], None]) -> None:
-        """Call `wake` in the event loop after each commit that made a command or delivery due."""
+    def on_commit(self, wake: Callable[[Due], None]) -> None:
+        """Call `wake` in the event loop after each commit that made commands or deliveries due, saying which."""
         ...
 
     async def close(self) -> None:

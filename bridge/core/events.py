@@ -13,7 +13,8 @@ from typing import Any
 
 import orjson
 
-from bridge.core.model import OutboundEvent
+from bridge.core.errors import FailureReason
+from bridge.core.model import Attempt, Delivery, OutboundEvent, WorkState
 
 EVENT_TYPES: dict[str, str] = {
     "post.rejected": "will never be sent to the partner as it is",
@@ -84,3 +85,22 @@ def outbound(
     body = orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
     subject = f"{data['subject']['kind']}:{data['subject']['id']}"
     return OutboundEvent(event_id, event_type, subject, data["sequence"], at, body, **filters)
+
+
+def exhausted(event_id: str, delivery: Delivery, attempt: Attempt, at: datetime) -> tuple[OutboundEvent, ...]:
+    """Tell that a delivery was tried for the last time; never about one that told of an endpoint or a delivery."""
+    if delivery.reason is not FailureReason.EXHAUSTED or delivery.type.startswith(("delivery.", "endpoint.")):
+        return ()
+    data = {
+        "subject": {"kind": "delivery", "id": delivery.id},
+        "sequence": delivery.calls,
+        "previous": WorkState.DUE,
+        "current": delivery.state,
+        "changed_at": at,
+        **dict.fromkeys(("partner", "source", "event_id", "external_id", "correlation")),
+        "endpoint": delivery.destination,
+        "type": delivery.type,
+        "webhook_id": delivery.outbound_id,
+        "reason": attempt.reason,
+    }
+    return (outbound(event_id, "delivery.exhausted", data, filters={"reason": str(attempt.reason)}, at=at),)

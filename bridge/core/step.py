@@ -48,6 +48,16 @@ class World:
     causes: Mapping[str, Cause] = field(default_factory=dict)
 
 
+def current(accounts: Mapping[str, Account], partner: str, account_id: str) -> Account | None:
+    """Return the account, or the one it came back as."""
+    account = accounts.get(f"{partner}:{account_id}")
+    for _ in range(8):
+        if account is None or account.replaced_by is None:
+            break
+        account = accounts.get(f"{partner}:{account.replaced_by}")
+    return account
+
+
 def account_cause(partner: str, account_id: str) -> str:
     """Return the id of the cause "this account needs a person"."""
     return f"account:{partner}:{account_id}"
@@ -63,7 +73,7 @@ def plan_cause(partner: str) -> str:
     return f"plan:{partner}"
 
 
-_REMEDY = {
+REMEDY: Mapping[str, str] = {
     "account": "Reconnect the account at the partner; what waits for it then goes out by itself.",
     "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
     "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
@@ -195,7 +205,7 @@ class Step:
             self.add(cause)
         else:
             cause = self.edit(known, **opened)
-        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": _REMEDY[kind]} | facts)
+        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": REMEDY[kind]} | facts)
 
     def close_cause(self, cause_id: str, how: str) -> None:
         """Close a cause and tell it once; nothing when it is not open."""

@@ -30,7 +30,8 @@ WRITE_S = 120.0
 """A create checks the media's addresses before it answers; the vendor's own client waits as long."""
 READ_S = 30.0
 MAX_BODY = 16 * 2**20
-KEPT_BYTES = 200
+KEPT_CHARACTERS = 200
+_LOOKED_AT_BYTES = 1_000
 LONGEST_RETRY_AFTER = timedelta(days=7)
 LONGEST_HELD_WAIT_S = 5.0
 """A call waits for a shorter hold, and is refused unsent by a longer one."""
@@ -132,7 +133,7 @@ class Budget:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """An HTTP answer: `body` is its JSON object, or None; `text` the redacted first 200 bytes.
+    """An HTTP answer: `body` is its JSON object, or None; `text` its redacted first 200 characters.
 
     `sent_at` was taken just before the call. `headers` have lower-case names. `retry_after` counts from now.
     """
@@ -239,7 +240,8 @@ class Http:
         return Answer(
             status=response.status_code,
             body=_json_object(raw),
-            text=self.redactor.text(raw[:KEPT_BYTES].decode(errors="replace")),
+            # Redacted well beyond the cut: a credential that stands across it must be seen whole.
+            text=self.redactor.text(raw[:_LOOKED_AT_BYTES].decode(errors="replace"), KEPT_CHARACTERS),
             headers={name.lower(): value for name, value in response.headers.items()},
             retry_after=parse_retry_after(response.headers.get("retry-after"), self._now()),
             sent_at=sent_at,

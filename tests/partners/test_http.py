@@ -275,6 +275,12 @@ async def test_kept_text_is_short_and_redacted() -> None:
     assert len(answer.text) <= 200
 
 
+async def test_credential_across_the_cut_is_redacted() -> None:
+    content = b"x" * 190 + b" s3cr3t-part is no key"
+    answer = await ask(client(httpx.MockTransport(lambda _: httpx.Response(502, content=content))))
+    assert "s3c" not in answer.text
+
+
 async def test_answer_that_is_too_long_is_unreadable(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(_http, "MAX_BODY", 100)
     with pytest.raises(PartnerError) as caught:

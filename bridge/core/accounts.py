@@ -1,0 +1,168 @@
+"""What a listing of a key's accounts changes: who is connected, gone, or back, and what that opens and closes."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.core.errors import FailureReason, PartnerError
+from bridge.core.model import Account, AccountState, Key, Listed, Listing
+from bridge.core.retry import BREAKER, breaker_hold, command_backoff
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.step import Step, account_cause, key_cause
+
+_USABLE = (AccountState.ACTIVE, AccountState.DEGRADED)
+_REFRESH = timedelta(hours=1)
+
+
+def observe_listing(
+    step: Step, key: Key, listing: Listing, rules: WatchRules, refused: frozenset[str] = frozenset()
+) -> None:
+    """Apply a 200 listing.
+
+    The first one is a silent baseline. An account that is absent `misses_before_disconnected` times in a row under an
+    unchanged scope is disconnected; one that the partner has just `refused` needs no second miss.
+    """
+    first = key.listed_at is None
+    same_scope = key.scope == listing.scope
+    known = {a.id: a for a in step.world.accounts.values() if a.partner == key.name}
+    listed = {row.id: row for row in listing.accounts}
+    for row in listing.accounts:
+        if row.id not in known:
+            _appeared(step, key, row, known, listed, silent=first)
+        elif row.state in _USABLE:
+            _present(step, known[row.id], row)
+        else:
+            _lost(step, known[row.id], row.state, f"listed as {row.raw_status}")
+    if same_scope and not first:
+        for account in known.values():
+            if account.id not in listed:
+                _absent(step, account, rules, refused)
+    _answered(step, key, listing)
+
+
+def _appeared(
+    step: Step, key: Key, row: Listed, known: Mapping[str, Account], listed: Mapping[str, Listed], *, silent: bool
+) -> None:
+    """An id that was never seen: new, or an old account that came back under a new id."""
+    account = step.add(
+        Account(
+            partner=key.name,
+            first_seen_at=step.now,
+            last_seen_at=step.now,
+            **{name: getattr(row, name) for name in _LISTED},
+        )
+    )
+    former = [a for a in known.values() if _same(a, row) and a.id not in listed and a.replaced_by is None]
+    if former:
+        old = step.edit(former[0], replaced_by=row.id, state=AccountState.REMOVED)
+        step.tell_account(account, "account.reconnected", former[0].state, replaces=old.id)
+        step.close_cause(account_cause(key.name, old.id), "the account came back under a new id")
+    elif not silent:
+        step.tell_account(account, "account.connected", None)
+
+
+_LISTED = ("id", "platform", "username", "display_name", "type", "state", "raw_status", "capabilities")
+
+
+def _same(account: Account, row: Listed) -> bool:
+    return bool(row.username) and (account.platform, account.username) == (row.platform, row.username)
+
+
+def _present(step: Step, account: Account, row: Listed) -> None:
+    """An account that is listed as usable."""
+    facts = {name: getattr(row, name) for name in _LISTED if name not in ("id", "state")}
+    seen = replace(account, **facts)
+    if account.state in (AccountState.DISCONNECTED, AccountState.REMOVED):
+        again = {"state": AccountState.ACTIVE, "misses": 0, "seen_active": 0, "replaced_by": None}
+        back = step.edit(seen, last_seen_at=step.now, **again)
+        step.tell_account(back, "account.reconnected", account.state)
+        step.close_cause(account_cause(account.partner, account.id), "the account is active again")
+    elif account.state is AccountState.DEGRADED and (account.seen_active < 2 or account.misses):
+        step.edit(seen, seen_active=min(account.seen_active + 1, 2), misses=0, last_seen_at=step.now)
+    elif seen != account or account.misses or step.now - account.last_seen_at >= _REFRESH:
+        step.edit(seen, misses=0, last_seen_at=step.now)
+
+
+def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[str]) -> None:
+    """An account that a listing of the same scope did not show."""
+    account = step.see(account)
+    if account.state not in _USABLE or (refused and account.id not in refused):
+        # A listing that a refusal asked for comes at any time: it counts for the refused accounts only.
+        return
+    misses = account.misses + 1
+    account = step.edit(account, misses=misses)
+    if misses >= rules.misses_before_disconnected or account.id in refused:
+        _lost(step, account, AccountState.DISCONNECTED, "no longer listed as active")
+
+
+def _lost(step: Step, account: Account, state: AccountState, detail: str) -> None:
+    """An account that cannot be posted to until a person acts; told once."""
+    account = step.see(account)
+    if account.state not in _USABLE:
+        return
+    previous = account.state
+    account = step.edit(account, state=state)
+    step.tell_account(account, f"account.{account.state}", previous, detail=detail)
+    name = f"{account.platform} account {account.username or account.id} is {detail}"
+    cause = account_cause(account.partner, account.id)
+    step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name)
+
+
+def _answered(step: Step, key: Key, listing: Listing) -> None:
+    """The key works: note the scope, and recover it when it was blocked or its breaker was open."""
+    recover(step, key)
+    changed = key.scope != listing.scope or key.listed_at is None
+    if changed or step.now - (key.listed_at or step.now) >= _REFRESH:
+        step.edit(key, scope=listing.scope, listed_at=step.now)
+
+
+def recover(step: Step, key: Key) -> None:
+    """A call of the key succeeded: close its breaker, and tell it when it was blocked. A Retry-After goes on."""
+    before = step.see(key)
+    if before.blocked is not None or before.failures:
+        open_breaker = before.blocked is not None or before.failures >= BREAKER
+        held = None if open_breaker else before.held_until
+        key = step.edit(key, blocked=None, detail=None, failures=0, held_until=held)
+    if before.blocked is not None:
+        step.tell_key(key, "partner.recovered", "blocked", "ok")
+        step.close_cause(key_cause(key.name), "the key is accepted again")
+
+
+def block(step: Step, key: Key, error: PartnerError, hold: timedelta, *, waits: Iterable[str] = ()) -> None:
+    """The partner refuses the key or its plan: hold it until the next probe, and tell it once."""
+    told = step.see(key).blocked is not None
+    held_until = _at_least(step, key, max(hold, error.retry_after or hold))
+    key = step.edit(key, blocked=error.reason, detail=error.detail, held_until=held_until)
+    if not told:
+        step.tell_key(key, "partner.blocked", "ok", "blocked", reason=error.reason, error=error.detail)
+        step.open_cause(key_cause(key.name), key.name, error.reason, error.detail, waits=list(waits))
+
+
+def _at_least(step: Step, key: Key, hold: timedelta) -> datetime:
+    """A key is held for so long from now; a hold that ends later is not shortened."""
+    return max(step.now + hold, key.held_until or step.now)
+
+
+def count_failure(step: Step, key: Key, error: PartnerError, rules: PublishRules) -> None:
+    """Keep the key's breaker: five 5xx or time-outs in a row hold it, and a Retry-After holds it for as long."""
+    if error.retry_after is not None or error.reason is FailureReason.RATE_LIMITED:
+        hold = error.retry_after or command_backoff(rules, 1, step.moment.chance())
+        step.edit(key, held_until=_at_least(step, key, hold))
+    elif error.reason in _BREAKING:
+        failures = key.failures + 1
+        hold_for = breaker_hold(rules, failures, step.moment.chance())
+        step.edit(key, failures=failures, held_until=_at_least(step, key, hold_for) if hold_for else key.held_until)
+    elif key.failures and error.status is not None:
+        # A connection that failed or was cut is no answer, so it ends no row of failures.
+        step.edit(key, failures=0)
+
+
+_BREAKING = (FailureReason.SERVER_ERROR, FailureReason.TIMEOUT, FailureReason.CONNECT, FailureReason.UNREADABLE)
+
+
+def note_failure(step: Step, key: Key, error: PartnerError, rules: PublishRules, watch: WatchRules) -> None:
+    """Note what a failed read says of its key: blocked, or one more failure. It says nothing of accounts or posts."""
+    if error.key_wide:
+        block(step, key, error, watch.probe_every)
+    else:
+        count_failure(step, key, error, rules)

@@ -1,0 +1,182 @@
+"""What a person may do to a post: edit, cancel, retry, send, drop, or say that it is live.
+
+A post that no partner has is changed here, at once. One that a partner has gets a command, unless its last snapshot
+says that the partner would refuse. While a publish is under way neither is safe: the caller is asked to come back.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from bridge.core.errors import FailureClass, FailureReason, Problem
+from bridge.core.model import Command, CommandKind, Post, PostState, Target, TargetState, WorkState
+from bridge.core.resume import end, release, still_failed
+from bridge.core.retry import Choice
+from bridge.core.step import Step
+from bridge.core.transitions import MISSED, with_word_of_person
+
+CHANGEABLE = frozenset({PostState.DRAFT, PostState.PENDING, PostState.SCHEDULED, PostState.FAILED, PostState.UNKNOWN})
+"""States in which a partner lets a post be edited or deleted (Genviral "Update post", "Delete posts")."""
+
+_SOON = timedelta(seconds=2)
+
+
+def is_unsent(post: Post) -> bool:
+    """Say whether no partner has this post, as far as anybody knows."""
+    return post.partner_id is None and post.state in (PostState.ACCEPTED, PostState.PARKED)
+
+
+def edit(
+    step: Step, post: Post, commands: Sequence[Command], changes: Mapping[str, Any], targets: tuple[Target, ...] | None
+) -> Command | None:
+    """Change a post; returns the command when its partner must be asked, None when it is done.
+
+    `changes` holds content fields (None clears one) and `scheduled_at` (an aware datetime, or None for "now").
+    """
+    if is_unsent(post):
+        _edit_here(step, post, _publish_of(post, commands), changes, targets)
+        return None
+    _refuse_unless(post, CHANGEABLE, "changed")
+    wire = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
+    if targets is not None:
+        wire["accounts"] = [{"id": target.account} for target in targets]
+    return step.new_command(post, CommandKind.UPDATE, step.now, payload={"changes": wire})
+
+
+def _edit_here(
+    step: Step, post: Post, command: Command, changes: Mapping[str, Any], targets: tuple[Target, ...] | None
+) -> None:
+    content = {name: value for name, value in {**post.content, **changes}.items() if value is not None}
+    at = content.pop("scheduled_at", None)
+    if "scheduled_at" in changes:
+        post = step.edit(post, scheduled_at=at, wanted_at=at or step.now)
+    post = step.edit(post, content=content, targets=targets or post.targets, changed_at=step.now)
+    step.edit(command, due_at=min(command.due_at, step.now))
+    in_time = "scheduled_at" in changes and command.reason is FailureReason.TOO_LATE
+    if command.state is WorkState.PARKED and (targets is not None or in_time):
+        release(step, command, post, step.now)
+    changed = sorted(changes) + (["accounts"] if targets else [])
+    step.tell_post(post, "post.updated", step.see(post).state, changed=changed)
+
+
+def cancel(step: Step, post: Post, commands: Sequence[Command]) -> Command | None:
+    """Take a post back; returns the command when its partner must be asked, None when it is done."""
+    if is_unsent(post):
+        step.edit(_publish_of(post, commands), state=WorkState.DEAD, reason=FailureReason.CANCELED, settled_at=step.now)
+        before = post.state
+        ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now, "poll_at": None}
+        post = step.edit(post, state=PostState.CANCELED, reason=FailureReason.CANCELED, error=None, **ended)
+        step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
+        return None
+    _refuse_unless(post, CHANGEABLE, "canceled")
+    _supersede(step, commands, FailureReason.CANCELED)
+    return step.new_command(post, CommandKind.CANCEL, step.now)
+
+
+def retry(step: Step, post: Post, commands: Sequence[Command]) -> Command:
+    """Try a post again, with a fresh budget: its failed targets, or the whole post when no partner took it."""
+    if post.state is PostState.PARKED:
+        return send(step, post, commands)[0]
+    if post.partner_id is None and post.state in (PostState.REJECTED, PostState.UNKNOWN):
+        return _publish_again(step, post, commands)
+    _refuse_unless(post, MISSED, "retried")
+    failed = [target.account for target in post.targets if target.state is TargetState.FAILED]
+    if not failed:
+        raise Problem(409, "nothing_to_retry", "No account of this post has failed. GET the post for its state.")
+    _supersede(step, commands, FailureReason.DROPPED)
+    rows = tuple(
+        replace(t, retries=0, choice=Choice.RETRY, retry_at=step.now) if t.account in failed else t
+        for t in post.targets
+    )
+    post = step.edit(post, targets=rows, gave_up=False, ended_at=None)
+    return step.new_command(post, CommandKind.RETRY, step.now, payload={"account_ids": failed, "manual": True})
+
+
+def _publish_again(step: Step, post: Post, commands: Sequence[Command]) -> Command:
+    """The same `external_id` goes again; bytes whose answer was lost stay frozen."""
+    last = max((c for c in commands if c.kind is CommandKind.PUBLISH), key=lambda c: c.number, default=None)
+    reset = {"reason": None, "error": None, "ended_at": None, "in_flight_since": None, "changed_at": step.now}
+    post = step.edit(post, state=PostState.ACCEPTED, **reset)
+    frozen = {"body": last.body, "sent_at": last.sent_at} if last is not None else {}
+    return step.new_command(post, CommandKind.PUBLISH, step.now, **frozen)
+
+
+def send(step: Step, post: Post, commands: Sequence[Command]) -> list[Command]:
+    """Let parked work go now, whatever it waits for."""
+    parked = _parked(post, commands)
+    for command in parked:
+        release(step, command, post, step.now)
+    return [step.see(command) for command in parked]
+
+
+def drop(step: Step, post: Post, commands: Sequence[Command]) -> None:
+    """End parked work for good."""
+    for command in _parked(post, commands):
+        end(step, command, post, FailureReason.DROPPED)
+
+
+def is_live(step: Step, post: Post, commands: Sequence[Command]) -> None:
+    """Take a person's word that what failed with an unknown outcome went out."""
+    parked = _parked(post, commands)
+    if post.partner_id is None:
+        raise Problem(409, "not_sent", "No partner has this post, so it cannot be live. Send it or drop it.")
+    unclear = {t.account for t in post.targets if t.failure is FailureClass.AMBIGUOUS}
+    unsure = [command for command in parked if unclear & set(still_failed(command, post))]
+    if not unsure:
+        detail = "Nothing that is parked failed with an unknown outcome. Send it or drop it."
+        raise Problem(409, "not_unclear", detail, extra={"post_id": post.id, "state": post.state})
+    ids = {account for command in unsure for account in still_failed(command, post)}
+    for command in unsure:
+        step.edit(command, state=WorkState.DONE, settled_at=step.now, detail="a person says that it is live")
+    said = {"state": TargetState.POSTED, "choice": Choice.LIVE, "error": None, "reason": None, "failure": None}
+    rows = tuple(replace(t, **said) if t.account in ids else t for t in post.targets)  # type: ignore[arg-type]  # One value a field.
+    before = post.state
+    state = with_word_of_person(before, rows)
+    post = step.edit(post, targets=rows, state=state, changed_at=step.now)
+    for target in (row for row in rows if row.account in ids):
+        step.tell_target(post, target, "target.posted", TargetState.FAILED, by="a person")
+    if state is PostState.POSTED:
+        post = step.edit(post, reason=None, error=None, ended_at=step.now, gave_up=False)
+    if state is not before:
+        step.tell_post(post, f"post.{state}", before, by="a person")
+
+
+def _publish_of(post: Post, commands: Sequence[Command]) -> Command:
+    """Return the publish that has not been sent; refuse while it is under way.
+
+    Raises:
+        Problem: 409 `being_sent`.
+    """
+    waiting = (WorkState.DUE, WorkState.PARKED)
+    found = next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in waiting), None)
+    if found is None or found.body is not None or found.lease_until is not None:
+        detail = "The post is being sent right now. Ask again in a few seconds."
+        raise Problem(409, "being_sent", detail, retry_after=_SOON, extra={"post_id": post.id})
+    return found
+
+
+def _parked(post: Post, commands: Sequence[Command]) -> list[Command]:
+    parked = [command for command in commands if command.state is WorkState.PARKED]
+    if not parked:
+        detail = f"Nothing of this post is parked; it is {post.state}."
+        raise Problem(409, "not_parked", detail, extra={"post_id": post.id, "state": post.state})
+    return parked
+
+
+def _supersede(step: Step, commands: Sequence[Command], reason: FailureReason) -> None:
+    """End retries that were planned or parked: a person has decided otherwise."""
+    for command in commands:
+        if (
+            command.kind is CommandKind.RETRY
+            and command.state in (WorkState.DUE, WorkState.PARKED)
+            and not command.lease_until
+        ):
+            step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
+
+
+def _refuse_unless(post: Post, states: frozenset[PostState], verb: str) -> None:
+    if post.state not in states or post.partner_id is None:
+        where = " at a partner" if post.partner_id is None else ""
+        detail = f"A post that is {post.state} cannot be {verb}. It can while it is {', '.join(sorted(states))}{where}."
+        raise Problem(409, "not_allowed_now", detail, extra={"post_id": post.id, "state": post.state})

@@ -1,0 +1,352 @@
+"""What is decided before a command is sent, and what its answer changes."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.core.accounts import block, count_failure, note_failure, recover
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.model import (
+    Account,
+    Attempt,
+    AttemptOutcome,
+    Command,
+    CommandKind,
+    Json,
+    Key,
+    Post,
+    PostState,
+    Receipt,
+    Target,
+    TargetState,
+    WorkState,
+)
+from bridge.core.resume import USABLE, end, follow, moves, park, reject, skip_retry, still_failed
+from bridge.core.retry import MEDIA_TRIES, command_backoff, most_tries
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.step import Step, account_cause, current, key_cause, plan_cause
+from bridge.core.transitions import LIVE, retried, take
+
+NOT_YET = timedelta(seconds=5)
+_BOUNDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.UNKNOWN_ACCOUNTS)
+
+
+def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bool:
+    """Say whether a claimed command goes out now; otherwise park, split, put off or end it.
+
+    While an answer may be lost (`body` is kept) nothing about the request may change, so nothing is split then.
+    """
+    fresh = command.body is None
+    key = step.world.keys.get(command.partner)
+    if key is not None and key.blocked is not None:
+        _park_for_key(step, command, post, key)
+    elif command.kind is not CommandKind.PUBLISH and post.partner_id is None:
+        step.edit(command, due_at=step.now + NOT_YET, lease_until=None)
+    elif command.attempts >= most_tries(rules):
+        give_up(step, command, post)
+    elif command.kind is CommandKind.RETRY and not still_failed(command, post):
+        skip_retry(step, command)
+    elif command.kind is CommandKind.RETRY and fresh and (rest := _fewer(command, post)):
+        step.edit(command, payload={**command.payload, "account_ids": rest}, due_at=step.now, lease_until=None)
+    elif command.kind is CommandKind.PUBLISH and fresh and (moved := moves(step, post)):
+        step.edit(post, targets=follow(post.targets, moved))
+        step.edit(command, due_at=step.now, lease_until=None)
+    elif command.kind is CommandKind.PUBLISH and fresh and (strangers := _strangers(key, step, post)):
+        refuse_apart(step, command, post, strangers)
+    elif command.kind is CommandKind.PUBLISH and fresh and (idle := _inactive(step, post)):
+        split(step, command, post, idle)
+    else:
+        return True
+    return False
+
+
+def _fewer(command: Command, post: Post) -> list[str]:
+    """The accounts of a retry that have still failed, when some have not: what is live meanwhile is not asked for."""
+    rest = still_failed(command, post)
+    return rest if len(rest) < len(command.payload["account_ids"]) else []
+
+
+def _park_for_key(step: Step, command: Command, post: Post, key: Key) -> None:
+    reason = key.blocked or FailureReason.KEY_BLOCKED
+    do = "Renew the key or the plan at the partner."
+    park(step, command, post, cause=key_cause(key.name), reason=reason, detail=key.detail or "", do=do)
+
+
+def _inactive(step: Step, post: Post) -> list[Target]:
+    """Targets whose account is known and cannot be posted to now."""
+    found = []
+    for target in post.targets:
+        account = current(step.world.accounts, post.partner, target.account)
+        if account is not None and account.state not in USABLE:
+            found.append(target)
+    return found
+
+
+def _strangers(key: Key | None, step: Step, post: Post) -> list[Target]:
+    """Targets whose account no listing has shown, beside others that are known; only a key that was listed can tell."""
+    if key is None or key.listed_at is None:
+        return []
+    found = [target for target in post.targets if f"{post.partner}:{target.account}" not in step.world.accounts]
+    return found if len(found) < len(post.targets) else []
+
+
+def refuse_apart(step: Step, command: Command, post: Post, strangers: list[Target]) -> None:
+    """Reject accounts that were never seen, each in a post of its own; the known ones go at once."""
+    for target in strangers:
+        detail = f"the partner has no account {target.account}"
+        reject(step, _apart(step, post, target), FailureReason.UNKNOWN_ACCOUNTS, detail)
+    step.edit(post, targets=tuple(target for target in post.targets if target not in strangers))
+    step.edit(command, due_at=step.now, lease_until=None)
+
+
+def split(step: Step, command: Command, post: Post, idle: list[Target]) -> None:
+    """Let accounts that cannot go now wait, each in a post of its own; the healthy ones go at once."""
+    healthy = [target for target in post.targets if target not in idle]
+    keep, apart = (healthy, idle) if healthy else (idle[:1], idle[1:])
+    for target in apart:
+        new = _apart(step, post, target)
+        park_for_account(step, step.new_command(new, CommandKind.PUBLISH, step.now), new, target)
+    post = step.edit(post, targets=tuple(keep))
+    if healthy:
+        step.edit(command, due_at=step.now, lease_until=None)
+    else:
+        park_for_account(step, command, post, keep[0])
+
+
+def _apart(step: Step, post: Post, target: Target) -> Post:
+    """Make a post of its own for one target."""
+    new_id = step.moment.new_id("post")
+    return step.add(
+        replace(
+            post,
+            id=new_id,
+            external_id=f"{post.event_id}-{new_id[-16:]}",
+            targets=(target,),
+            created_at=step.now,
+            changed_at=step.now,
+            state=PostState.ACCEPTED,
+            commands=0,
+            sequence=0,
+            version=1,
+        )
+    )
+
+
+def park_for_account(step: Step, command: Command, post: Post, target: Target, account: Account | None = None) -> None:
+    """Let a publish wait until its account can be posted to again."""
+    account = account or current(step.world.accounts, post.partner, target.account)
+    name = f"{account.platform} account {account.username or account.id}" if account else target.account
+    detail = f"{name} is {account.state if account else 'not active'}"
+    cause = account_cause(post.partner, account.id if account else target.account)
+    do = "Reconnect the account at the partner."
+    park(step, command, post, cause=cause, reason=FailureReason.ACCOUNT_INACTIVE, detail=detail, do=do)
+
+
+def start(step: Step, command: Command, body: bytes) -> Command:
+    """Note, before the call, that these bytes go out now: a crash leaves the attempt `started` and the bytes frozen."""
+    command = step.edit(
+        command,
+        body=body,
+        calls=command.calls + 1,
+        attempts=command.attempts + 1,
+        sent_at=command.sent_at or step.now,
+        first_attempt_at=command.first_attempt_at or step.now,
+    )
+    step.attempt(Attempt(command.id, command.calls, command.post_id, step.now))
+    return command
+
+
+def succeed(step: Step, command: Command, post: Post, receipt: Receipt, watch: WatchRules) -> None:
+    """Apply a receipt."""
+    key = step.world.keys.get(command.partner)
+    if key is not None:
+        recover(step, key)
+    done = {"state": WorkState.DONE, "settled_at": step.now, "body": None, "reason": None, "detail": receipt.refusal}
+    step.edit(command, lease_until=None, **done)
+    match command.kind:
+        case CommandKind.PUBLISH:
+            post = take(step, post, receipt, watch)
+            if command.cause == plan_cause(post.partner):
+                # Only a probe tells: other posts may not need what the plan lacks.
+                step.close_cause(command.cause, "a post that waited for it was taken")
+        case CommandKind.UPDATE:
+            _updated(step, command, post, receipt, watch)
+        case CommandKind.RETRY if receipt.accepted:
+            retried(step, post, tuple(command.payload.get("account_ids", ())), watch)
+        case CommandKind.CANCEL if receipt.accepted:
+            _canceled(step, post)
+        case _:
+            _not_taken(step, command, post)
+
+
+def _updated(step: Step, command: Command, post: Post, receipt: Receipt, watch: WatchRules) -> None:
+    """Apply an update: the content is what it is now at the partner, and nulls cleared their field."""
+    changes = dict(command.payload.get("changes", {}))
+    accounts = changes.pop("accounts", None)
+    at_once = "scheduled_at" in changes and changes.pop("scheduled_at") is None
+    content = {name: value for name, value in {**post.content, **changes}.items() if value is not None}
+    targets = post.targets
+    if accounts is not None:
+        known = {target.account: target for target in post.targets}
+        targets = tuple(known.get(row["id"]) or _target(step, post, row["id"]) for row in accounts)
+    when = None if at_once else receipt.scheduled_at or post.scheduled_at
+    wanted_at = step.now if at_once else when or post.wanted_at
+    before = post.state
+    post = step.edit(post, content=content, targets=targets, scheduled_at=when, wanted_at=wanted_at)
+    step.tell_post(
+        post, "post.updated", before, changed=sorted(command.payload.get("changes", {})), warnings=receipt.warnings
+    )
+    take(step, step.see(post), receipt, watch)
+
+
+def _target(step: Step, post: Post, account_id: str) -> Target:
+    account = step.world.accounts.get(f"{post.partner}:{account_id}")
+    return Target(account_id, platform=account.platform if account else "")
+
+
+def _canceled(step: Step, post: Post) -> None:
+    before = post.state
+    rows = tuple(replace(t, state=TargetState.CANCELED) if t.state not in LIVE else t for t in post.targets)
+    ended = {"settled_at": step.now, "ended_at": step.now, "changed_at": step.now, "poll_at": None}
+    post = step.edit(post, state=PostState.CANCELED, in_flight_since=None, targets=rows, **ended)
+    step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
+
+
+def _not_taken(step: Step, command: Command, post: Post) -> None:
+    """The partner says that there is nothing to do (any more): look at the post again, and judge its rows anew.
+
+    A post that we wanted to cancel and that turns out to be gone was canceled: its reason says so until the next read.
+    """
+    ids = still_failed(command, post)
+    rows = tuple(replace(t, choice="", retry_at=None) if t.account in ids else t for t in post.targets)
+    step.edit(command, reason=FailureReason.NOT_ALLOWED_NOW)
+    step.edit(post, targets=rows, poll_at=step.now, settled_at=step.now)
+    if command.kind is CommandKind.CANCEL:
+        step.edit(post, reason=FailureReason.CANCELED)
+
+
+def fail(
+    step: Step,
+    command: Command,
+    post: Post,
+    error: PartnerError,
+    rules: PublishRules,
+    *,
+    watch: WatchRules,
+    lost: bool = False,
+    absent: bool = False,
+) -> None:
+    """Decide what follows from a failed call.
+
+    `lost` says that an earlier answer to these bytes may have been lost: a refusal (429, 401) of the same bytes does
+    not tell what became of that one, so they stay frozen. `absent` says that it was looked for and is not there: then a
+    refusal is final only for the bytes, not for the post (its schedule may have drifted meanwhile).
+    """
+    key = step.world.keys.get(command.partner)
+    step.edit(command, lease_until=None, reason=error.reason, detail=error.detail or None)
+    if key is not None and not error.key_wide:
+        count_failure(step, key, error, rules)
+    if not error.maybe_stored and (absent or not lost):
+        step.edit(command, body=None, sent_at=None)
+    command = step.see(command)
+    if error.key_wide and key is not None:
+        step.edit(command, attempts=command.attempts - 1)
+        block(step, key, error, watch.probe_every, waits=[post.id])
+        _park_for_key(step, step.see(command), post, step.see(key))
+    elif error.reason is FailureReason.RATE_LIMITED:
+        hold = error.retry_after or command_backoff(rules, command.calls, step.moment.chance())
+        step.edit(command, attempts=command.attempts - 1, due_at=step.now + hold)
+    elif error.failure is FailureClass.NEEDS_HUMAN:
+        _park_for_plan(step, command, post, error)
+    elif absent and command.attempts < MEDIA_TRIES:
+        step.edit(command, due_at=step.now)
+    elif error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS) and not _used_up(command, error):
+        _try_again(step, command, post, error, rules)
+    else:
+        _end(step, command, post, error)
+
+
+def _used_up(command: Command, error: PartnerError) -> bool:
+    return error.reason in _BOUNDED and command.attempts >= MEDIA_TRIES
+
+
+def _park_for_plan(step: Step, command: Command, post: Post, error: PartnerError) -> None:
+    """This one request needs something that a person must add; others of the key go on."""
+    cause = plan_cause(post.partner)
+    do = _WRITES_ON if error.status is None else _ADD_PLAN
+    park(step, command, post, cause=cause, reason=error.reason, detail=error.detail, do=do)
+    step.open_cause(cause, post.partner, error.reason, error.detail, waits=[post.id], what_to_do=do)
+
+
+_ADD_PLAN = "Add the missing subscription at the partner; this is tried again by itself."
+_WRITES_ON = "Set `writes: on` for this partner in the configuration; this is tried again by itself."
+
+
+def _try_again(step: Step, command: Command, post: Post, error: PartnerError, rules: PublishRules) -> None:
+    delay = command_backoff(rules, command.attempts, step.moment.chance())
+    if error.reason is FailureReason.UNKNOWN_ACCOUNTS:
+        delay = timedelta() if command.attempts == 1 else delay
+    if error.reason is FailureReason.MEDIA_UNREACHABLE:
+        delay = rules.backoff_max
+    if command.attempts >= most_tries(rules):
+        give_up(step, command, post)
+        return
+    step.edit(command, due_at=step.now + max(delay, error.retry_after or timedelta()))
+
+
+def give_up(step: Step, command: Command, post: Post) -> None:
+    """Stop trying: the post ends as rejected, or as unknown when the partner may have it."""
+    if command.kind is CommandKind.PUBLISH and command.body is not None:
+        _leave_unknown(step, command, post, FailureReason.GAVE_UP, "the partner may have it, but never answered")
+    else:
+        end(step, step.edit(command, lease_until=None), post, FailureReason.GAVE_UP)
+
+
+def _leave_unknown(step: Step, command: Command, post: Post, reason: FailureReason, detail: str) -> None:
+    """End a publish that may have been stored; its bytes stay frozen, should a person send it again."""
+    step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now, lease_until=None)
+    before = post.state
+    ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now}
+    post = step.edit(post, state=PostState.UNKNOWN, reason=reason, error=detail, **ended)
+    step.tell_post(post, "post.unknown", before, reason=reason, error=detail)
+
+
+def _end(step: Step, command: Command, post: Post, error: PartnerError) -> None:
+    """A definite refusal: a publish rejects its post; anything else leaves the post as it is and looks at it again."""
+    if command.kind is CommandKind.PUBLISH and command.body is not None:
+        _leave_unknown(step, command, post, error.reason, error.detail)
+        return
+    step.edit(command, state=WorkState.DEAD, settled_at=step.now, body=None)
+    if command.kind is CommandKind.PUBLISH:
+        reject(step, post, error.reason, error.detail, code=error.code, issues=error.issues)
+    elif command.kind is CommandKind.RETRY:
+        end(step, step.see(command), post, error.reason)
+    else:
+        step.edit(post, poll_at=step.now, settled_at=step.now)
+
+
+def ended_attempt(command: Command, at: datetime, result: Receipt | PartnerError, started_at: datetime) -> Attempt:
+    """Return a command's attempt with its end: what was answered, redacted, or why there was no answer."""
+    attempt = Attempt(command.id, command.calls, command.post_id, started_at, finished_at=at)
+    if isinstance(result, PartnerError):
+        said: Json | None = (
+            {"code": result.code, "issues": list(result.issues)} if result.code or result.issues else None
+        )
+        failed = {"outcome": AttemptOutcome.FAILED, "reason": result.reason, "detail": result.detail or None}
+        return replace(attempt, status=result.status, answer=said, **failed)  # type: ignore[arg-type]  # One value a field.
+    answer: dict[str, object] = {"id": result.partner_id, "status": result.raw_status}
+    answer |= {"duplicate": True} if result.duplicate else {}
+    answer |= {"warnings": list(result.warnings)} if result.warnings else {}
+    answer |= {"refusal": result.refusal} if result.refusal else {}
+    return replace(attempt, outcome=AttemptOutcome.OK, status=result.status, answer=answer)
+
+
+def put_off(step: Step, command: Command, error: PartnerError, rules: PublishRules, watch: WatchRules) -> None:
+    """Looking for a lost answer failed: look again later. It is a try as a call is, or it could go on for ever."""
+    key = step.world.keys.get(command.partner)
+    if key is not None:
+        note_failure(step, key, error, rules, watch)
+    free = error.key_wide or error.reason is FailureReason.RATE_LIMITED
+    attempts = command.attempts if free else command.attempts + 1
+    later = max(command_backoff(rules, attempts, step.moment.chance()), error.retry_after or timedelta())
+    noted = {"reason": error.reason, "detail": error.detail or None, "attempts": attempts}
+    step.edit(command, lease_until=None, due_at=step.now + later, **noted)

@@ -1,0 +1,310 @@
+"""The publish request: what a caller may send, read field by field, with every fault at once.
+
+Shape (JSON, all optional unless said): `caption` or `text`; `media` (an object `{"type": "video", "url"}` or
+`{"type": "slideshow", "urls": []}`, one URL, or a list of URLs); `accounts` (names, globs, partner ids, `[{"id"}]`);
+`scheduled_at` and `timezone`; `external_id`; `music_url`, `tiktok`, `pinterest`, `settings`; `title`, `url`, `excerpt`,
+`tags`; `dedupe` (false: never taken for a repetition by its content).
+Field rules: Genviral "Create post" and "Update post" (docs.genviral.io, read 2026-11).
+"""
+
+# `return reader.fault(...)` reads as one thought: note it, and the field is None.
+# mypy: disable-error-code="func-returns-value"
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any
+from urllib.parse import urlsplit
+
+import orjson
+
+from bridge.core.errors import Fault, Problem
+from bridge.core.model import Json
+from bridge.core.times import parse_when
+
+FIELDS = (
+    "caption", "text", "media", "accounts", "scheduled_at", "timezone", "external_id", "music_url", "tiktok",
+    "pinterest", "settings", "title", "url", "excerpt", "tags", "correlation", "dedupe",
+)  # fmt: skip
+EDITABLE = (
+    "caption",
+    "text",
+    "media",
+    "accounts",
+    "scheduled_at",
+    "timezone",
+    "music_url",
+    "tiktok",
+    "pinterest",
+    "settings",
+)
+_OWN_NAME = {"text": "caption"}
+_VIDEO = ("mp4", "mov", "m4v", "avi")
+_IMAGE = ("jpg", "jpeg", "png")
+_FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
+_SUGGESTIONS = 20
+"""How many unknown fields get a suggestion: each costs a comparison with every known one."""
+_DEEPEST = 32
+"""How deep a field may be nested: whoever stores or sends it has a limit of its own."""
+_MEDIA_FORM = 'Say {"type": "video", "url": "https://..."} or {"type": "slideshow", "urls": ["https://..."]}.'
+
+
+@dataclass(frozen=True, slots=True)
+class PublishRequest:
+    """A publish request with every field read. `given` has the fields as parsed, before defaults: sameness is theirs.
+
+    `accounts` None means "the default"; `clear` names fields that were sent as null (an update clears them); `dedupe`
+    False turns the content hash off for this request.
+    """
+
+    given: Json
+    accounts: tuple[str, ...] | None = None
+    scheduled_at: datetime | None = None
+    external_id: str | None = None
+    correlation: str | None = None
+    content: Json = field(default_factory=dict)
+    clear: frozenset[str] = frozenset()
+    dedupe: bool = True
+    warnings: tuple[Json, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over the parsed request, keys sorted: equal for equal requests."""
+        return hashlib.sha256(orjson.dumps(self.given, option=orjson.OPT_SORT_KEYS)).hexdigest()
+
+
+class _Reader:
+    """Reads one request's fields and gathers what is wrong."""
+
+    def __init__(self, fields: Mapping[str, Any]) -> None:
+        self.fields = fields
+        self.faults: list[Fault] = []
+        self.warnings: list[Json] = []
+
+    def fault(self, name: str, problem: str, remedy: str = "") -> None:
+        """Note a fault; gives None, which is also what the faulty field is read as."""
+        self.faults.append(Fault(name, problem, remedy))
+
+    def text(self, name: str, most: int | None = None) -> str | None:
+        """A string (a number is taken as its digits); empty and null mean absent."""
+        value = self.fields.get(name)
+        if isinstance(value, (int, float)) and not isinstance(value, bool):
+            value = str(value)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, str):
+            return self.fault(name, f"is {_kind(value)}, not text", "Send a string.")
+        if most is not None and len(value) > most:
+            return self.fault(name, f"has {len(value)} characters", f"Send at most {most}.")
+        return value
+
+    def parsed(self, name: str) -> Any:
+        """A field that is more than text; a form field may hold it as JSON."""
+        value = self.fields.get(name)
+        if isinstance(value, str) and value.startswith(("[", "{")):
+            try:
+                value = orjson.loads(value)
+            except orjson.JSONDecodeError:
+                return value
+        if _depth(value) > _DEEPEST:
+            return self.fault(name, "is nested too deep", f"Nest at most {_DEEPEST} levels.")
+        return value
+
+    def flag(self, name: str, default: bool) -> bool:
+        """True or false, also as a form writes them."""
+        value = self.fields.get(name)
+        if value is None or value == "":
+            return default
+        word = str(value).strip().lower() if isinstance(value, (str, bool, int)) else ""
+        if word not in _FLAGS:
+            self.fault(name, f"is {_kind(value)}", "Send true or false.")
+        return _FLAGS.get(word, default)
+
+    def object(self, name: str) -> Json | None:
+        """A JSON object; a form field may hold one as text."""
+        value = self.parsed(name)
+        if value is None or value == "":
+            return None
+        if not isinstance(value, Mapping):
+            return self.fault(name, f"is {_kind(value)}, not an object", f'Send an object such as {{"{name}": {{}}}}.')
+        return dict(value)
+
+    def address(self, name: str) -> str | None:
+        value = self.text(name)
+        if value is not None and not _is_url(value):
+            return self.fault(name, "is not an http(s) URL", "Send a full address, such as https://example.com/a.")
+        return value
+
+    def words(self, name: str) -> list[str] | None:
+        """A list of strings, or one comma-separated string."""
+        value = self.parsed(name)
+        if value is None or value == "":
+            return None
+        if isinstance(value, str):
+            return [part.strip() for part in value.split(",") if part.strip()]
+        if not isinstance(value, Sequence) or not all(isinstance(item, str) for item in value):
+            return self.fault(name, "is not a list of text", 'Send ["one", "two"] or "one, two".')
+        return list(value)
+
+
+def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> PublishRequest:
+    """Read a publish request (or, with `editing`, the changes of an update).
+
+    Raises:
+        Problem: 422 `invalid_request` with every fault.
+    """
+    reader = _Reader(fields)
+    _refuse_unknown(reader, EDITABLE if editing else FIELDS)
+    caption = _caption(reader)
+    given: dict[str, Any] = {
+        "caption": caption,
+        "media": _media(reader),
+        "accounts": _accounts(reader),
+        "scheduled_at": None,
+        "external_id": reader.text("external_id", 128),
+        "correlation": reader.text("correlation", 256),
+        "music_url": reader.address("music_url"),
+        "tiktok": reader.object("tiktok"),
+        "pinterest": reader.object("pinterest"),
+        "settings": reader.object("settings"),
+        "title": reader.text("title", 1000),
+        "url": reader.address("url"),
+        "excerpt": reader.text("excerpt", 10_000),
+        "tags": reader.words("tags"),
+    }
+    dedupe = reader.flag("dedupe", default=True)
+    when = reader.text("scheduled_at", 64)
+    instant = None
+    if when is not None:
+        instant, warnings, faults = parse_when(when, reader.text("timezone", 64))
+        reader.warnings += warnings
+        reader.faults += faults
+        given["scheduled_at"] = instant and instant.isoformat()
+    if reader.faults:
+        raise invalid(reader.faults)
+    given = {name: value for name, value in given.items() if value is not None}
+    own = ("accounts", "scheduled_at", "external_id", "correlation")
+    return PublishRequest(
+        given=given,
+        accounts=tuple(given["accounts"]) if "accounts" in given else None,
+        scheduled_at=instant,
+        external_id=given.get("external_id"),
+        correlation=given.get("correlation"),
+        content={name: value for name, value in given.items() if name not in own},
+        clear=frozenset(
+            {_OWN_NAME.get(name, name) for name in EDITABLE if fields.get(name, "") is None} - given.keys()
+        ),
+        dedupe=dedupe,
+        warnings=tuple(reader.warnings),
+    )
+
+
+def invalid(faults: Sequence[Fault]) -> Problem:
+    """Return the 422 that lists these faults; the detail names the first ones."""
+    named = "; ".join(f"{fault.field} {fault.problem}" for fault in faults[:3])
+    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
+    return Problem(422, "invalid_request", f"{named}{more}", errors=faults)
+
+
+def _refuse_unknown(reader: _Reader, known: Sequence[str]) -> None:
+    for name in reader.fields:
+        if name not in known:
+            near = get_close_matches(name, known, 1) if len(reader.faults) < _SUGGESTIONS else []
+            remedy = f"Did you mean {near[0]!r}?" if near else f"Known fields: {', '.join(known)}."
+            reader.fault(str(name)[:60], "is not a known field", remedy)
+
+
+def _caption(reader: _Reader) -> str | None:
+    caption, text = reader.text("caption"), reader.text("text")
+    if caption is not None and text is not None and caption != text:
+        reader.fault("text", "differs from caption", "Send one of the two.")
+    return caption if caption is not None else text
+
+
+def _accounts(reader: _Reader) -> list[str] | None:
+    value = reader.parsed("accounts")
+    if isinstance(value, Mapping):
+        value = [value]
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if value is None or value == []:
+        return reader.fault("accounts", "is empty", "Name at least one account.") if value == [] else None
+    if not isinstance(value, Sequence):
+        return reader.fault("accounts", f"is {_kind(value)}", 'Send ["name"], ["brand-*"] or [{"id": "..."}].')
+    names: list[str] = []
+    for place, item in enumerate(value):
+        name = item.get("id", item.get("name")) if isinstance(item, Mapping) else item
+        if isinstance(name, int) and not isinstance(name, bool):
+            name = str(name)
+        if isinstance(name, str) and name.strip():
+            names.append(name.strip())
+        else:
+            reader.fault(f"accounts[{place}]", "names no account", 'Send a name, a glob, or {"id": "..."}.')
+    return list(dict.fromkeys(names))
+
+
+def _media(reader: _Reader) -> Json | None:
+    value = reader.parsed("media")
+    if value is None or value in ("", []):
+        return None
+    if isinstance(value, Mapping):
+        return _media_object(reader, dict(value))
+    urls = [value] if isinstance(value, str) else value
+    if not isinstance(urls, Sequence) or not all(isinstance(item, str) for item in urls):
+        return reader.fault("media", "is neither an object, a URL nor a list of URLs", _MEDIA_FORM)
+    bad = [place for place, item in enumerate(urls) if not _is_url(item)]
+    if bad:
+        for place in bad:
+            reader.fault(f"media[{place}]" if len(urls) > 1 else "media", "is not an http(s) URL", _MEDIA_FORM)
+        return None
+    endings = {urlsplit(item).path.rsplit(".", 1)[-1].lower() for item in urls}
+    if endings <= set(_IMAGE):
+        return {"type": "slideshow", "urls": list(urls)}
+    if endings <= set(_VIDEO) and len(urls) == 1:
+        return {"type": "video", "url": urls[0]}
+    if endings <= set(_VIDEO):
+        return reader.fault("media", f"has {len(urls)} videos", "Send one video, or 1 to 35 images.")
+    return reader.fault("media", "does not show by its ending whether it is a video or images", _MEDIA_FORM)
+
+
+def _media_object(reader: _Reader, media: dict[str, Any]) -> Json | None:
+    """The partner's own form; fields that we do not know are kept."""
+    if media.get("type") == "video" and _is_url(media.get("url")):
+        return media
+    urls = media.get("urls")
+    if media.get("type") == "slideshow" and isinstance(urls, list) and urls and all(_is_url(url) for url in urls):
+        return media
+    if media.get("type") == "video":
+        return reader.fault("media.url", "is not an http(s) URL", _MEDIA_FORM)
+    if media.get("type") == "slideshow":
+        return reader.fault("media.urls", "is not a list of http(s) URLs", _MEDIA_FORM)
+    kind = media.get("type")
+    return reader.fault("media.type", f"is {kind[:40]!r}" if isinstance(kind, str) else "is missing", _MEDIA_FORM)
+
+
+def _is_url(value: object) -> bool:
+    if not isinstance(value, str) or len(value) > 4096 or any(char.isspace() for char in value):
+        return False
+    try:
+        parts = urlsplit(value)
+    except ValueError:
+        return False
+    return parts.scheme in ("http", "https") and bool(parts.hostname)
+
+
+def _depth(value: Any) -> int:
+    """Return how many levels a value has, counting no further than one beyond what is allowed."""
+    level, depth = [value], 0
+    while level and depth <= _DEEPEST:
+        inner: list[Any] = []
+        for item in level:
+            inner += item.values() if isinstance(item, Mapping) else item if isinstance(item, list) else ()
+        level, depth = inner, depth + 1
+    return depth
+
+
+def _kind(value: object) -> str:
+    names = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
+    return names.get(type(value), "of an unknown kind")

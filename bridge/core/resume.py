@@ -1,0 +1,222 @@
+"""What becomes of parked work as time goes by.
+
+It goes out when its cause is gone, waits for a person when it is too late, and ends when nobody came.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from bridge.core.errors import FailureReason
+from bridge.core.model import (
+    Account,
+    AccountState,
+    Command,
+    CommandKind,
+    Post,
+    PostState,
+    Target,
+    TargetState,
+    WorkState,
+)
+from bridge.core.retry import Choice
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.step import Step, account_cause, current
+from bridge.core.transitions import MISSED
+
+SEEN_ACTIVE_ENOUGH = 2
+USABLE = frozenset({AccountState.ACTIVE, AccountState.DEGRADED})
+
+
+def still_failed(command: Command, post: Post) -> list[str]:
+    """Return the accounts of a retry that are worth it: those whose row has failed, as far as we know."""
+    failed = {target.account for target in post.targets if target.state is TargetState.FAILED}
+    return [account for account in command.payload.get("account_ids", ()) if account in failed]
+
+
+def skip_retry(step: Step, command: Command) -> None:
+    """Settle a retry that has nothing to do any more: no row of it stands as failed."""
+    done = {"state": WorkState.DONE, "settled_at": step.now, "lease_until": None}
+    step.edit(command, reason=FailureReason.NOT_ALLOWED_NOW, detail="no account of it has failed any more", **done)
+
+
+def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRules, watch: WatchRules) -> None:
+    """Look through parked work, oldest first, and move what can move."""
+    for command, post in parked:
+        cause = step.world.causes.get(command.cause)
+        since = max(command.parked_at or command.created_at, post.wanted_at)
+        if command.kind is CommandKind.RETRY and not still_failed(command, post):
+            skip_retry(step, command)
+        elif step.now - since > rules.expires_after:
+            end(step, command, post, FailureReason.EXPIRED)
+        elif command.cause and (cause is None or not cause.open or _may_probe(step, command, watch)):
+            _release_or_wait(step, command, post, rules)
+        elif command.kind is CommandKind.RETRY:
+            _stays_dead(step, command, post)
+
+
+def _may_probe(step: Step, command: Command, watch: WatchRules) -> bool:
+    """A missing plan cannot be seen from outside: its oldest waiting work is tried now and then."""
+    waited = step.now - (command.parked_at or step.now)
+    return command.cause.startswith("plan:") and waited >= watch.probe_every
+
+
+def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
+    """Let a command go when its accounts are usable and had their gap; park it for a person when it is too late."""
+    if step.now - post.wanted_at > rules.max_late:
+        step.edit(command, cause="", reason=FailureReason.TOO_LATE)
+        step.edit(post, reason=FailureReason.TOO_LATE)
+        do = "Send it now or drop it."
+        step.tell_post(post, "post.parked", step.see(post).state, reason=FailureReason.TOO_LATE, what_to_do=do)
+        return
+    accounts = _accounts(step, command, post)
+    idle = [account for account in accounts if account.state not in USABLE]
+    for account in idle:
+        name = f"{account.platform} account {account.username or account.id} is {account.state}"
+        cause = account_cause(account.partner, account.id)
+        step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name, waits=[post.id])
+    if idle:
+        return
+    if any(account.resumed_at and step.now < account.resumed_at + rules.resume_gap for account in accounts):
+        return
+    for account in accounts:
+        step.edit(account, resumed_at=step.now)
+    release(step, command, post, step.now)
+
+
+def _accounts(step: Step, command: Command, post: Post) -> list[Account]:
+    """The accounts that a command needs, as they are now (under their new id when they came back as another)."""
+    ids = command.payload.get("account_ids") or [target.account for target in post.targets]
+    found = (current(step.world.accounts, post.partner, account_id) for account_id in ids)
+    return [step.see(account) for account in found if account is not None]
+
+
+def release(step: Step, command: Command, post: Post, due_at: datetime) -> None:
+    """Make parked work due.
+
+    A publish follows its account to a new id, unless its bytes are frozen; a retry under a new id becomes a post of its
+    own. What waits for the plan keeps that cause: its success closes it, and parking it again is no news.
+    """
+    post = step.see(post)
+    cause = command.cause if command.cause.startswith("plan:") else ""
+    freed = {"state": WorkState.DUE, "cause": cause, "reason": None, "due_at": due_at, "parked_at": None, "attempts": 0}
+    moved = moves(step, post)
+    if command.kind is CommandKind.RETRY and moved.keys() & still_failed(command, post):
+        _publish_anew(step, command, post, moved, due_at)
+        return
+    if command.kind is CommandKind.PUBLISH:
+        rows = post.targets if command.body is not None else follow(post.targets, moved)
+        step.edit(post, state=PostState.ACCEPTED, reason=None, error=None, targets=rows, changed_at=step.now)
+    step.edit(command, first_attempt_at=None, **freed)
+
+
+def moves(step: Step, post: Post) -> dict[str, str]:
+    """Return the new ids of a post's accounts that came back under another one, by their old ids."""
+    found = ((t.account, current(step.world.accounts, post.partner, t.account)) for t in post.targets)
+    return {old: account.id for old, account in found if account is not None and account.id != old}
+
+
+def follow(targets: tuple[Target, ...], moved: Mapping[str, str]) -> tuple[Target, ...]:
+    """Return targets under the new ids of their accounts, each once."""
+    rows = (replace(target, account=moved.get(target.account, target.account)) for target in targets)
+    return tuple({row.account: row for row in rows}.values())
+
+
+def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, str], due_at: datetime) -> None:
+    """The account's row at the partner has an id that is gone, and nothing of it went out: post to the new id."""
+    ids = still_failed(command, post)
+    old = [target for target in post.targets if target.account in ids]
+    rows = tuple(Target(moved.get(t.account, t.account), t.name, t.platform) for t in old)
+    new = step.add(
+        Post(
+            id=step.moment.new_id("post"),
+            event_id=post.event_id,
+            partner=post.partner,
+            external_id=f"{post.event_id}-{command.id[-16:]}",
+            source=post.source,
+            content=post.content,
+            targets=rows,
+            created_at=step.now,
+            changed_at=step.now,
+            wanted_at=post.wanted_at,
+            correlation=post.correlation,
+        )
+    )
+    step.new_command(new, CommandKind.PUBLISH, due_at)
+    step.edit(command, state=WorkState.DONE, settled_at=step.now, detail=f"went on as {new.id}")
+    rows = tuple(replace(t, choice=Choice.GIVE_UP, retry_at=None) if t.account in ids else t for t in post.targets)
+    over = all(target.choice == Choice.GIVE_UP for target in rows if target.state is TargetState.FAILED)
+    step.edit(post, targets=rows, gave_up=over, ended_at=step.now if over else None)
+
+
+def end(step: Step, command: Command, post: Post, reason: FailureReason) -> None:
+    """End work that will not be done: a publish rejects its post, a retry gives its targets up."""
+    step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
+    if command.kind is CommandKind.PUBLISH:
+        reject(step, post, reason)
+    elif command.kind is CommandKind.RETRY:
+        _give_up_targets(step, post, still_failed(command, step.see(post)), reason)
+
+
+def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: FailureReason) -> None:
+    rows = tuple(
+        replace(t, choice=Choice.GIVE_UP, retry_at=None) if t.account in ids else t for t in step.see(post).targets
+    )
+    post = step.edit(post, targets=rows)
+    failed = [target for target in rows if target.state is TargetState.FAILED]
+    if post.state in MISSED and not post.gave_up and all(target.choice == Choice.GIVE_UP for target in failed):
+        step.edit(post, gave_up=True, ended_at=step.now)
+        step.tell_post(post, "post.gave_up", post.state, reason=reason)
+
+
+def reject(step: Step, post: Post, reason: FailureReason, error: str | None = None, **facts: object) -> None:
+    """End a post that will never be sent as it is."""
+    before = step.see(post).state
+    step.edit(
+        post,
+        state=PostState.REJECTED,
+        reason=reason,
+        error=error,
+        changed_at=step.now,
+        settled_at=step.now,
+        ended_at=step.now,
+        poll_at=None,
+        in_flight_since=None,
+    )
+    step.tell_post(post, "post.rejected", before, reason=reason, error=error, **facts)
+
+
+def park(step: Step, command: Command, post: Post, *, cause: str, reason: FailureReason, detail: str, do: str) -> None:
+    """Let a command wait for a cause, and tell it unless it has waited for that one until now."""
+    known = command.cause == cause
+    step.edit(
+        command,
+        state=WorkState.PARKED,
+        cause=cause,
+        reason=reason,
+        detail=detail,
+        parked_at=step.now,
+        lease_until=None,
+    )
+    before = step.see(post).state
+    if command.kind is CommandKind.PUBLISH:
+        step.edit(post, state=PostState.PARKED, reason=reason, error=detail, changed_at=step.now)
+    if not known:
+        step.tell_post(post, "post.parked", before, reason=reason, error=detail, what_to_do=do)
+
+
+def _stays_dead(step: Step, command: Command, post: Post) -> None:
+    """A target failed for its token, yet its account stays listed as active: its mending cannot be seen from here."""
+    ids = command.payload.get("account_ids", ())
+    accounts = [step.world.accounts.get(f"{post.partner}:{account_id}") for account_id in ids]
+    fooled = [
+        a
+        for a in accounts
+        if a is not None and a.state is AccountState.DEGRADED and a.seen_active >= SEEN_ACTIVE_ENOUGH
+    ]
+    if fooled and not step.see(post).gave_up:
+        step.edit(post, gave_up=True)
+        do = "Reconnect the account at the partner, then send the post again here."
+        step.tell_post(
+            post, "post.gave_up", post.state, reason=FailureReason.NEEDS_HUMAN, error=post.error, what_to_do=do
+        )

@@ -1,0 +1,360 @@
+"""What a read of a post, or a partner's answer to a command, changes: the post's new state and what is told of it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.model import (
+    AccountState,
+    CommandKind,
+    Judgement,
+    Post,
+    PostState,
+    Receipt,
+    Snapshot,
+    Target,
+    TargetSnapshot,
+    TargetState,
+    WorkState,
+)
+from bridge.core.retry import Choice, Decision, decide
+from bridge.core.rules import RetryRules, WatchRules
+from bridge.core.step import Step, account_cause
+
+Judge = Callable[[str, str], Judgement]
+
+_ONE_DAY = timedelta(days=1)
+_AGAIN = frozenset({Choice.RETRY, Choice.WAIT})
+
+IN_FLIGHT = frozenset({PostState.PENDING, PostState.PUBLISHING, PostState.UNKNOWN})
+ENDED = frozenset({PostState.POSTED, PostState.CANCELED, PostState.VANISHED, PostState.REJECTED})
+MISSED = frozenset({PostState.FAILED, PostState.PARTIAL})
+LIVE = frozenset({TargetState.POSTED, TargetState.DRAFT_DELIVERED})
+
+
+@dataclass(frozen=True, slots=True)
+class Watching:
+    """The rules that a read is judged by; `judge` knows the partner's failure texts."""
+
+    watch: WatchRules
+    retry: RetryRules
+    judge: Judge
+
+
+def is_stale(post: Post, snapshot: Snapshot) -> bool:
+    """Say whether a read began before something that we know: a later read, or the end of the post's last command."""
+    known = [at for at in (post.read_at, post.settled_at) if at is not None]
+    return any(snapshot.read_at <= at for at in known)
+
+
+def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool:
+    """Apply what a read showed; False when the read is stale and nothing was changed."""
+    if is_stale(post, snapshot):
+        return False
+    shown = {row.account: row for row in snapshot.targets}
+    before = post
+    merged = tuple(
+        _merge(target, shown.pop(target.account, None), snapshot, step.now, rules) for target in post.targets
+    )
+    merged += tuple(_merge(Target(row.account), row, snapshot, step.now, rules) for row in shown.values())
+    state = with_word_of_person(_state(post, snapshot), merged)
+    post = _move(step, post, state, snapshot.raw_status, targets=merged, read_at=snapshot.read_at)
+    if post.reason is FailureReason.CANCELED:
+        post = step.edit(post, reason=None)
+    post = _times(step, post, snapshot.scheduled_at, snapshot.created_at)
+    decisions = _decide_all(step, post, rules)
+    _tell_targets(step, before, decisions)
+    if post.state is not before.state:
+        _tell_post(step, before.state, step.see(post), decisions)
+    _act(step, step.see(post), decisions)
+    _tell_stuck(step, step.see(post), rules.watch)
+    finish(step, step.see(post), rules.watch)
+    return True
+
+
+def _state(post: Post, snapshot: Snapshot) -> PostState:
+    """A post that is gone after we asked for its cancelling was canceled."""
+    ours = snapshot.state is PostState.VANISHED and post.reason is FailureReason.CANCELED
+    return PostState.CANCELED if ours else snapshot.state
+
+
+def with_word_of_person(state: PostState, targets: tuple[Target, ...]) -> PostState:
+    """Return a failed post's state as it is once a person said that some of its targets are live."""
+    if state not in MISSED or all(target.choice != Choice.LIVE for target in targets):
+        return state
+    return PostState.POSTED if all(target.state in LIVE for target in targets) else PostState.PARTIAL
+
+
+def _times(step: Step, post: Post, scheduled_at: datetime | None, created_at: datetime | None) -> Post:
+    """Keep the partner's times; one that it does not show says nothing."""
+    shown = {"scheduled_at": scheduled_at, "partner_created_at": created_at}
+    return step.edit(post, **{name: at for name, at in shown.items() if at is not None})
+
+
+def _merge(target: Target, row: TargetSnapshot | None, snapshot: Snapshot, now: datetime, rules: Watching) -> Target:
+    """Return a target as a read shows it. A row that is not shown stays, unless the whole post is gone."""
+    if row is None:
+        gone = snapshot.state is PostState.VANISHED and target.state not in LIVE
+        return replace(target, state=TargetState.VANISHED) if gone else target
+    newer = _is_newer(row.last_attempted_at, target.last_attempted_at)
+    if not newer and (_is_vouched_for(target, row) or _waits_again(target, row, snapshot)):
+        return target
+    changed = replace(
+        target,
+        state=row.state,
+        raw_status=row.raw_status,
+        published_at=row.published_at or target.published_at,
+        url=row.url or target.url,
+        last_attempted_at=row.last_attempted_at if newer else target.last_attempted_at,
+    )
+    if row.state is not TargetState.FAILED:
+        return replace(changed, error=None, reason=None, failure=None, failed_at=None, choice="", retry_at=None)
+    # A second failure with the same text is told by a newer attempt only.
+    if target.state is TargetState.FAILED and not newer and row.error == target.error:
+        return changed
+    judgement = rules.judge(row.error or "", target.platform)
+    changed = replace(changed, reason=judgement.reason, failure=judgement.failure)
+    return replace(changed, error=row.error, failed_at=now, choice="", retry_at=None)
+
+
+def _is_vouched_for(target: Target, row: TargetSnapshot) -> bool:
+    """Whether a person has said that a target is live, and the partner has not come to see it."""
+    return target.choice == Choice.LIVE and row.state not in LIVE
+
+
+def _waits_again(target: Target, row: TargetSnapshot, snapshot: Snapshot) -> bool:
+    """Whether a row shows the failure that it is being retried for."""
+    tried = target.state is TargetState.WAITING and target.last_attempted_at is not None
+    return tried and row.state is TargetState.FAILED and snapshot.state in IN_FLIGHT
+
+
+def _is_newer(shown: datetime | None, known: datetime | None) -> bool:
+    return shown is not None and (known is None or shown > known)
+
+
+def _move(step: Step, post: Post, state: PostState, raw_status: str | None, **changes: object) -> Post:
+    """Change a post's state with what follows from it; from one state in flight to another the clock goes on."""
+    flies_on = state in IN_FLIGHT and post.in_flight_since is not None
+    since = post.in_flight_since if flies_on else step.now if state in IN_FLIGHT else None
+    follow = {"changed_at": step.now, "gave_up": False, "ended_at": None} if state is not post.state else {}
+    stuck = post.stuck and (flies_on or state is post.state)
+    return step.edit(post, state=state, raw_status=raw_status, in_flight_since=since, stuck=stuck, **follow, **changes)
+
+
+def _decide_all(step: Step, post: Post, rules: Watching) -> dict[str, Decision]:
+    """Decide about each undecided failed target, once the post as a whole has come to an end."""
+    if post.state not in MISSED:
+        return {}
+    decisions = {}
+    for target in post.targets:
+        if target.state is TargetState.FAILED and not target.choice:
+            wait = rules.judge(target.error or "", target.platform).wait
+            decisions[target.account] = decide(rules.retry, target, wait, step.now, step.moment.chance())
+    # One command retries them together, so it goes when the last of them may.
+    latest = max((d.at for d in decisions.values() if d.choice is Choice.RETRY and d.at), default=None)
+    return {a: replace(d, at=latest) if d.choice is Choice.RETRY else d for a, d in decisions.items()}
+
+
+def _tell_targets(step: Step, before: Post, decisions: Mapping[str, Decision]) -> None:
+    """Tell what became of each row since `before`."""
+    known = {target.account: target for target in before.targets}
+    for target in step.see(before).targets:
+        old = known.get(target.account, Target(target.account))
+        if target.state in LIVE and old.state not in LIVE:
+            step.tell_target(before, target, "target.posted", old.state)
+            _heal(step, before, target)
+        if target.state is TargetState.FAILED and _failure(target) != _failure(old):
+            decision = decisions.get(target.account)
+            step.tell_target(before, target, "target.failed", old.state, retry=decision and decision.wire())
+        if target.state in LIVE and target.url and target.url != old.url:
+            step.tell_target(before, target, "target.linked", old.state)
+
+
+def _failure(target: Target) -> tuple[object, ...]:
+    """What tells one failure of a target from another."""
+    return target.state, target.failed_at, target.error, target.last_attempted_at
+
+
+def _heal(step: Step, post: Post, target: Target) -> None:
+    """A post that went out on an account after its cause opened shows that the account works again."""
+    cause = step.world.causes.get(account_cause(post.partner, target.account))
+    moment = target.published_at or target.last_attempted_at or step.now
+    if cause is None or not cause.open or moment <= cause.opened_at:
+        return
+    account = step.world.accounts.get(f"{post.partner}:{target.account}")
+    state = step.see(account).state if account is not None else AccountState.ACTIVE
+    if account is not None and state is AccountState.DEGRADED:
+        account = step.edit(account, state=AccountState.ACTIVE, seen_active=0)
+        step.tell_account(account, "account.reconnected", AccountState.DEGRADED)
+    if state in (AccountState.ACTIVE, AccountState.DEGRADED):
+        step.close_cause(cause.id, "a post went out on the account")
+
+
+def _tell_post(step: Step, previous: PostState, post: Post, decisions: Mapping[str, Decision]) -> None:
+    facts: dict[str, object] = {}
+    failed = next((target for target in post.targets if target.state is TargetState.FAILED), None)
+    if post.state in MISSED and failed is not None:
+        step.edit(post, reason=failed.reason, error=failed.error)
+        first = sorted(decisions.values(), key=lambda d: d.choice not in _AGAIN)[:1]
+        facts = {"reason": failed.reason, "error": failed.error, "retry": first[0].wire() if first else None}
+    else:
+        step.edit(post, reason=None, error=None)
+    if post.state is PostState.UNKNOWN:
+        facts["raw_status"] = post.raw_status
+    step.tell_post(post, f"post.{post.state}", previous, **facts)
+
+
+def _act(step: Step, post: Post, decisions: Mapping[str, Decision]) -> None:
+    """Turn decisions into retry commands, parked work and, when nothing is left to do, `post.gave_up`."""
+    made = {account: d for account, d in decisions.items() if d.choice is not Choice.LOOK_AGAIN}
+    if made:
+        rows = tuple(_decided(target, made.get(target.account)) for target in post.targets)
+        post = step.edit(post, targets=rows, gave_up=False, ended_at=None)
+    for at in sorted({d.at for d in made.values() if d.at is not None}):
+        _retry_at(step, post, at, [account for account, d in made.items() if d.at == at], made)
+    for account in (a for a, d in made.items() if d.choice is Choice.PARK):
+        _park_retry(step, post, account)
+    if post.state in MISSED and not post.gave_up and all(_is_final(target) for target in post.targets):
+        why = {target.account: made[target.account].reason for target in post.targets if target.account in made}
+        post = step.edit(post, gave_up=True)
+        step.tell_post(
+            post, "post.gave_up", post.state, reason=next(iter(why.values()), post.reason), error=post.error, why=why
+        )
+
+
+def _decided(target: Target, decision: Decision | None) -> Target:
+    if decision is None:
+        return target
+    return replace(target, choice=decision.choice, retry_at=decision.at, retries=decision.attempt)
+
+
+def _is_final(target: Target) -> bool:
+    """Whether nothing more happens to a target by itself."""
+    return target.state is not TargetState.FAILED or target.choice == Choice.GIVE_UP
+
+
+def _retry_at(step: Step, post: Post, at: datetime, accounts: list[str], decisions: Mapping[str, Decision]) -> None:
+    """Plan one retry command for these accounts."""
+    step.new_command(post, CommandKind.RETRY, at, payload={"account_ids": accounts})
+    for target in post.targets:
+        if target.account in accounts:
+            retry = decisions[target.account].wire()
+            step.tell_target(post, target, "target.retrying", target.state, retry=retry)
+
+
+def _park_retry(step: Step, post: Post, account_id: str) -> None:
+    """Park a target's retry: for its account's cause, or (an unknown outcome) for a person to decide."""
+    target = next(row for row in post.targets if row.account == account_id)
+    human = target.failure is FailureClass.NEEDS_HUMAN
+    cause = account_cause(post.partner, account_id) if human else ""
+    parked = {"state": WorkState.PARKED, "cause": cause, "reason": target.reason, "parked_at": step.now}
+    step.new_command(post, CommandKind.RETRY, step.now, payload={"account_ids": [account_id]}, **parked)
+    do = (
+        "Reconnect the account."
+        if human
+        else "Look on the network: choose Retry if it is not there, It is live if it is."
+    )
+    facts = {"reason": target.reason, "error": target.error, "account_ids": [account_id], "what_to_do": do}
+    step.tell_post(post, "post.parked", post.state, **facts)
+    if human:
+        _degrade(step, post, target)
+
+
+def _degrade(step: Step, post: Post, target: Target) -> None:
+    """A token failure on an account that is listed as active: its cause opens at once."""
+    account = step.world.accounts.get(f"{post.partner}:{target.account}")
+    if account is not None and step.see(account).state is AccountState.ACTIVE:
+        account = step.edit(account, state=AccountState.DEGRADED, seen_active=0)
+        step.tell_account(account, "account.degraded", AccountState.ACTIVE, reason=target.reason, error=target.error)
+    cause = account_cause(post.partner, target.account)
+    assert target.reason is not None  # Judged targets have one.
+    step.open_cause(cause, post.partner, target.reason, target.error or "", waits=[post.id])
+
+
+def _tell_stuck(step: Step, post: Post, rules: WatchRules) -> None:
+    """Tell once that a post has been in flight (or overdue) for too long."""
+    overdue = post.scheduled_at if post.state is PostState.SCHEDULED else None
+    since = post.in_flight_since or overdue
+    if since is not None and not post.stuck and step.now - since >= rules.stuck_after:
+        post = step.edit(post, stuck=True)
+        step.tell_post(post, "post.stuck", post.state, since=since)
+
+
+def finish(step: Step, post: Post, rules: WatchRules) -> None:
+    """Set when the post ended and when it is read next."""
+    ended = post.state in ENDED or (post.state in MISSED and post.gave_up)
+    post = step.edit(post, ended_at=(post.ended_at or step.now) if ended else None)
+    step.edit(post, poll_at=next_poll(post, step.now, rules))
+
+
+def next_poll(post: Post, now: datetime, rules: WatchRules) -> datetime | None:
+    """Return when a post is read next; None when it is not watched any more.
+
+    In flight: first_poll, stretching with a fifth of its age to max_poll. Scheduled: max_poll until shortly before its
+    time. Ended: once more after `last_read_after`; while a posted target has no URL, again at twice the age for a day.
+    """
+    if post.partner_id is None or post.state in (PostState.REJECTED, PostState.CANCELED, PostState.VANISHED):
+        return None
+    if post.ended_at is not None:
+        return _last_reads(post, post.ended_at, now, rules)
+    if post.state is PostState.SCHEDULED and post.scheduled_at is not None and post.scheduled_at > now:
+        return max(min(now + rules.max_poll, post.scheduled_at), now + rules.first_poll)
+    if post.state in MISSED:
+        looking = any(target.state is TargetState.FAILED and not target.choice for target in post.targets)
+        return now + (rules.first_poll if looking else rules.max_poll)
+    if post.state is PostState.DRAFT:
+        return now + rules.max_poll
+    since = post.in_flight_since or post.scheduled_at or now
+    return now + min(max((now - since) / 5, rules.first_poll), rules.max_poll)
+
+
+def _last_reads(post: Post, ended_at: datetime, now: datetime, rules: WatchRules) -> datetime | None:
+    age = now - ended_at
+    if age < rules.last_read_after:
+        return ended_at + rules.last_read_after
+    unlinked = any(target.state is TargetState.POSTED and not target.url for target in post.targets)
+    return now + age if unlinked and age < _ONE_DAY else None
+
+
+def take(step: Step, post: Post, receipt: Receipt, rules: WatchRules) -> Post:
+    """Apply a partner's answer to a publish or update that it took.
+
+    What failed before an update waits again. An answer that names an end (a repeated publish) does not say how each
+    target ended: the post is read at once.
+    """
+    before = post.state
+    state = receipt.state or PostState.PENDING
+    rows = post.targets if state in MISSED else _waiting(post.targets, [target.account for target in post.targets])
+    post = _move(step, post, state, receipt.raw_status, settled_at=step.now, error=None, reason=None, targets=rows)
+    post = step.edit(post, partner_id=receipt.partner_id or post.partner_id)
+    post = _times(step, post, receipt.scheduled_at, receipt.created_at)
+    if post.state is not before:
+        step.tell_post(post, f"post.{post.state}", before, warnings=receipt.warnings)
+    finish(step, post, rules)
+    if post.state in MISSED or post.state is PostState.POSTED:
+        step.edit(post, poll_at=step.now)
+    return step.see(post)
+
+
+def retried(step: Step, post: Post, accounts: tuple[str, ...], rules: WatchRules) -> None:
+    """Apply a retry that the partner took: these targets wait again, and the post is in the partner's queue."""
+    before = post.state
+    rows = _waiting(post.targets, accounts)
+    post = _move(step, post, PostState.PENDING, post.raw_status, settled_at=step.now, targets=rows)
+    step.tell_post(post, "post.retrying", before, account_ids=list(accounts))
+    finish(step, post, rules)
+
+
+def _waiting(targets: tuple[Target, ...], accounts: Sequence[str]) -> tuple[Target, ...]:
+    """Return targets of which those that have failed on these accounts wait again."""
+    reset = {
+        "state": TargetState.WAITING,
+        "error": None,
+        "reason": None,
+        "failure": None,
+        "choice": "",
+        "retry_at": None,
+    }
+    over = [t.state is TargetState.FAILED and t.account in accounts for t in targets]
+    return tuple(replace(t, **reset) if again else t for t, again in zip(targets, over, strict=True))  # type: ignore[arg-type]  # One value a field.

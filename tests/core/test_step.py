@@ -1,0 +1,173 @@
+"""One step: versions, sequences and causes, kept so that no caller has to."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from bridge.core.errors import FailureReason
+from bridge.core.model import Attempt, CommandKind, Endpoint, PostState, TargetState
+from bridge.core.step import Step, account_cause, key_cause, plan_cause
+from tests.core.builders import NOW, a_cause, a_key, a_post, a_step, a_target, an_account, data, types
+
+REASON = FailureReason.ACCOUNT_INACTIVE
+
+
+def test_an_empty_step_writes_nothing():
+    assert not a_step()
+    assert a_step().write().posts == ()
+
+
+def test_a_new_row_has_version_one_however_often_it_is_edited():
+    step, post = a_step(), a_post()
+
+    step.edit(step.edit(step.add(post), stuck=True), error="x")
+
+    assert [(row.version, row.stuck, row.error) for row in step.write().posts] == [(1, True, "x")]
+
+
+@given(st.integers(1, 100), st.integers(1, 5))
+def test_a_changed_row_is_one_version_on_whichever_copy_was_edited(version, edits):
+    step, post = a_step(), a_post(version=version)
+
+    for number in range(edits):
+        step.edit(post if number % 2 else step.see(post), commands=number)
+
+    assert [(row.version, row.commands) for row in step.write().posts] == [(version + 1, edits - 1)]
+
+
+def test_a_stale_copy_keeps_what_was_changed_before():
+    step, post = a_step(), a_post()
+
+    step.edit(post, stuck=True)
+
+    assert step.edit(post, error="x").stuck
+    assert step.see(a_post(id="other")).id == "other"
+
+
+def test_rows_of_one_id_and_different_kinds_are_kept_apart():
+    step = a_step()
+
+    step.edit(a_key(name="x"), failures=1)
+    step.edit(Endpoint("x", "https://a.example"), enabled=False)
+
+    assert [row.name for row in (*step.write().keys, *step.write().endpoints)] == ["x", "x"]
+
+
+def test_commands_are_numbered_within_their_post():
+    step, post = a_step(), a_post(commands=3)
+
+    numbers = [step.new_command(post, CommandKind.RETRY, NOW).number for _ in range(2)]
+
+    assert (numbers, step.see(post).commands) == ([4, 5], 5)
+
+
+def test_everything_that_is_told_of_a_post_and_its_targets_is_one_sequence():
+    step, post = a_step(), a_post(sequence=7, caller_id="mine", correlation="c")
+
+    step.tell_post(post, "post.stuck", PostState.PENDING, since=NOW)
+    step.tell_target(post, a_target(name="brand"), "target.failed", TargetState.WAITING, reason=REASON)
+
+    events = step.write().events
+    assert [(event.subject, event.sequence) for event in events] == [("post:post_1", 8), ("target:post_1:a", 9)]
+    assert (events[1].platform, events[1].account, events[1].reason) == ("tiktok", "brand", "account_inactive")
+    assert data(events[0])["external_id"] == "mine"
+    assert step.write().posts[0].sequence == 9
+
+
+ALWAYS = {
+    *("subject", "sequence", "previous", "current", "changed_at"),
+    *("partner", "source", "event_id", "external_id", "correlation"),
+}
+
+
+def test_every_event_has_what_every_event_has():
+    step = a_step(NOW, an_account())
+    step.tell_post(a_post(), "post.stuck", None)
+    step.tell_target(a_post(), a_target(), "target.linked", TargetState.POSTED)
+    step.tell_account(an_account(), "account.connected", None)
+    step.tell_key(a_key(), "partner.blocked", "ok", "blocked")
+    step.tell_endpoint(Endpoint("ops", "https://a.example"), "endpoint.disabled", "enabled", "disabled")
+    step.open_cause(account_cause("gv", "a"), "gv", REASON, "gone", waits=["post_1"])
+
+    bodies = [data(event) for event in step.write().events]
+    assert len(bodies) == 6
+    assert all(set(body) >= ALWAYS for body in bodies)
+    assert bodies[-1]["account"]["username"] == "user-a"
+
+
+def test_a_cause_is_told_once_when_it_opens_and_once_when_it_closes():
+    step, cause = a_step(), key_cause("gv")
+
+    for _ in range(3):
+        step.open_cause(cause, "gv", REASON, "gone", waits=["post_1"])
+
+    [event] = step.write().events
+    assert (event.type, data(event)["waits"], "what_to_do" in data(event)) == ("attention.opened", ["post_1"], True)
+
+
+def test_closing_is_told_once_and_only_of_what_is_open():
+    step = a_step(NOW, a_cause("plan:gv"), a_cause("key:gv", closed_at=NOW))
+
+    for cause in (plan_cause("gv"), plan_cause("gv"), key_cause("gv"), "account:gv:none"):
+        step.close_cause(cause, "it works")
+
+    assert types(step) == ["attention.closed"]
+    assert step.write().causes[0].closed_at == NOW
+
+
+def test_a_cause_that_opens_again_is_the_same_row_and_says_what_to_do_if_told():
+    later = NOW + timedelta(hours=1)
+    step = a_step(later, a_cause("key:gv", closed_at=NOW, sequence=2, version=3))
+
+    step.open_cause("key:gv", "gv", FailureReason.FORBIDDEN, "again", what_to_do="Pay.")
+    step.open_cause("key:gv", "gv", REASON, "once more")
+
+    [cause] = step.write().causes
+    assert (cause.open, cause.opened_at, cause.reason) == (True, later, FailureReason.FORBIDDEN)
+    assert (cause.sequence, cause.version) == (3, 4)
+    assert data(step.write().events[0])["what_to_do"] == "Pay."
+
+
+def test_a_new_post_comes_with_its_first_command():
+    step = a_step()
+
+    command = step.add_post(a_post(commands=1), CommandKind.PUBLISH, NOW)
+
+    assert (command.number, step.write().posts[0].version, step.write().commands) == (1, 1, (command,))
+
+
+def test_attempts_and_killed_deliveries_are_written():
+    step = a_step()
+
+    step.attempt(Attempt("cmd_1", 1, "post_1", NOW))
+    step.kill_deliveries("ops")
+
+    assert step
+    assert (len(step.write().attempts), step.write().kill_deliveries_of) == (1, ("ops",))
+
+
+edits = st.lists(st.sampled_from(["post", "target", "account", "key", "edit"]), max_size=12)
+
+
+@given(edits)
+def test_sequences_and_versions_have_no_gap(words):
+    step, post, account, key = a_step(), a_post(sequence=5, version=9), an_account(), a_key()
+    acts = {
+        "post": lambda: step.tell_post(post, "post.stuck", None),
+        "target": lambda: step.tell_target(post, a_target(), "target.linked", TargetState.POSTED),
+        "account": lambda: step.tell_account(account, "account.connected", None),
+        "key": lambda: step.tell_key(key, "partner.blocked", "ok", "blocked"),
+        "edit": lambda: step.edit(post, error="x"),
+    }
+    for word in words:
+        acts[word]()
+    events = [event for event in step.write().events if event.post_id]
+
+    assert [event.sequence for event in events] == list(range(6, 6 + len(events)))
+    assert all(row == replace(step.see(post), version=10) for row in step.write().posts)
+
+
+def test_a_step_without_a_world_knows_nothing():
+    assert Step(a_step().moment).world.accounts == {}
