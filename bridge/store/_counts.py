@@ -1,0 +1,117 @@
+"""Numbers for the gauges, and when there is something to do next; each is read from an index."""
+
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import ColumnElement
+
+from bridge.core.model import WorkState
+from bridge.ports import Clock, Counts
+from bridge.store._claims import is_free, is_held, leased_beside
+from bridge.store._sql import Sql, Statement
+from bridge.store._tables import accounts, causes, commands, deliveries, in_state, keys, posts
+from bridge.store._types import from_micros, to_micros
+
+
+class Counting:
+    """Counts rows, and finds the next instant at which work is due."""
+
+    def __init__(self, sql: Sql, clock: Clock) -> None:
+        self._clock = clock
+        self._posts = sql.one(_grouped(posts.c.partner, posts.c.state))
+        self._accounts = sql.one(_grouped(accounts.c.partner, accounts.c.platform, accounts.c.state))
+        self._causes = sql.one(_grouped(causes.c.kind).where(causes.c.closed_at.is_(None)))
+        self._queues = {name: sql.one(statement) for name, statement in _queues().items()}
+        self._next_partner = sql.one(_next_partner())
+        self._next_command = sql.one(_next_command())
+        self._next_delivery = sql.one(_next_delivery())
+        self._held = sql.one(select(keys.c.name, keys.c.held_until).where(is_held()))
+
+    def counts(self, connection: Connection, now: datetime) -> Counts:
+        """Count posts, accounts, open causes, and what waits or is dead."""
+        queues = {name: statement.rows(connection, now=to_micros(now))[0] for name, statement in self._queues.items()}
+        return Counts(
+            posts={(partner, state): number for partner, state, number in self._posts.rows(connection)},
+            accounts={(a, b, c): number for a, b, c, number in self._accounts.rows(connection)},
+            causes=dict(self._pairs(self._causes, connection)),
+            queue={name: number for name, (number, _) in queues.items()},
+            oldest={name: from_micros(oldest) for name, (_, oldest) in queues.items() if oldest is not None},
+        )
+
+    def next_due(self, connection: Connection) -> datetime | None:
+        """Return when the next command or delivery that is not leased can be claimed, holds of keys included."""
+        clock = to_micros(self._clock())
+        found = [row[0] for row in self._next_delivery.rows(connection, clock=clock)]
+        held = dict(self._pairs(self._held, connection))
+        for partner in self._partners_with_work(connection):
+            rows = self._next_command.rows(connection, partner=partner, clock=clock)
+            found += [max(row[0], held.get(partner, 0)) for row in rows]
+        return from_micros(min(found)) if found else None
+
+    def _pairs(self, statement: Statement, connection: Connection) -> list[tuple[str, int]]:
+        return [(name, number) for name, number in statement.rows(connection)]
+
+    def _partners_with_work(self, connection: Connection) -> Iterator[str]:
+        """Jump along the index from key to key: there are few keys, and there may be many commands."""
+        partner: str | None = ""
+        while True:
+            partner = self._next_partner.rows(connection, after=partner)[0][0]
+            if partner is None:
+                return
+            yield partner
+
+
+def _grouped(*columns: ColumnElement[str]) -> Any:
+    return select(*columns, func.count()).group_by(*columns)
+
+
+def _queues() -> dict[str, ClauseElement]:
+    """Give for each queue how many rows wait in it, and since when the oldest does."""
+    now: ColumnElement[int] = bindparam("now")
+    due, parked, dead = WorkState.DUE, WorkState.PARKED, WorkState.DEAD
+    return {
+        "commands": select(func.count(), func.min(commands.c.due_at)).where(
+            in_state(commands.c.state, due), commands.c.due_at <= now
+        ),
+        "deliveries": select(func.count(), func.min(deliveries.c.due_at)).where(
+            in_state(deliveries.c.state, due), deliveries.c.due_at <= now
+        ),
+        "commands_parked": select(func.count(), func.min(commands.c.parked_at)).where(
+            in_state(commands.c.state, parked)
+        ),
+        "deliveries_dead": select(func.count(), func.min(deliveries.c.settled_at)).where(
+            in_state(deliveries.c.state, dead)
+        ),
+    }
+
+
+def _next_partner() -> ClauseElement:
+    return select(func.min(commands.c.partner)).where(
+        in_state(commands.c.state, WorkState.DUE), commands.c.partner > bindparam("after")
+    )
+
+
+def _next_command() -> ClauseElement:
+    return (
+        select(commands.c.due_at)
+        .where(
+            in_state(commands.c.state, WorkState.DUE),
+            commands.c.partner == bindparam("partner"),
+            is_free(commands),
+            ~leased_beside(),
+        )
+        .order_by(commands.c.due_at)
+        .limit(1)
+    )
+
+
+def _next_delivery() -> ClauseElement:
+    return (
+        select(deliveries.c.due_at)
+        .where(in_state(deliveries.c.state, WorkState.DUE), is_free(deliveries))
+        .order_by(deliveries.c.due_at)
+        .limit(1)
+    )

@@ -1,0 +1,178 @@
+"""Retention: ended history goes, children before parents, in small lists.
+
+What may go is looked for on a reading connection, because a look through a long table must not hold up writes; it is
+asked again in the write, so that a post that came back to life in between keeps everything.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, or_, select
+from sqlalchemy.sql import FromClause
+from sqlalchemy.sql.elements import ColumnElement
+
+from bridge.core.model import WorkState
+from bridge.store._sql import Sql, Statement, Unit
+from bridge.store._tables import attempts, commands, deliveries, events, in_state, outbound_events, posts
+from bridge.store._types import to_micros
+
+_old, _live, _work = posts.alias("old"), posts.alias("live"), commands.alias("work")
+_OPEN = (WorkState.DUE, WorkState.PARKED)
+
+
+_TABLES: dict[str, Table] = {
+    "command_attempts": attempts,
+    "delivery_attempts": attempts,
+    "deliveries": deliveries,
+    "outbound_events": outbound_events,
+    "commands": commands,
+    "posts": posts,
+    "events": events,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Before when history is old: events (in and out), attempts, posts."""
+
+    events: datetime
+    attempts: datetime
+    posts: datetime
+
+    def values(self) -> dict[str, int]:
+        """Return the limits as the statements take them."""
+        return {
+            "events_before": to_micros(self.events),
+            "attempts_before": to_micros(self.attempts),
+            "posts_before": to_micros(self.posts),
+            # What belongs to a post goes with it, however long the like is kept otherwise.
+            "events_horizon": to_micros(max(self.events, self.posts)),
+            "attempts_horizon": to_micros(max(self.attempts, self.posts)),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Doomed:
+    """Rows of one table that may go, by primary key."""
+
+    table: str
+    keys: tuple[tuple[Any, ...], ...]
+    limits: Limits
+
+
+class Prune:
+    """Finds and deletes old rows; `tables` is the order to go through."""
+
+    tables = tuple(_TABLES)
+
+    def __init__(self, sql: Sql) -> None:
+        self._sql = sql
+
+    def find(self, connection: Connection, name: str, limits: Limits, limit: int) -> Doomed:
+        """Look for at most `limit` rows of a table that may go."""
+        find, _ = self._statements[name]
+        rows = find.rows(connection, most=limit, **limits.values())
+        return Doomed(name, tuple(tuple(row) for row in rows), limits)
+
+    def delete(self, unit: Unit, items: Sequence[Doomed]) -> list[int]:
+        """Delete rows that may still go; answer how many went."""
+        return [self._delete(unit, item) for item in items]
+
+    def _delete(self, unit: Unit, item: Doomed) -> int:
+        (_, statement), limits = self._statements[item.table], item.limits.values()
+        gone = 0
+        for key in item.keys:
+            named = {f"key_{place}": value for place, value in enumerate(key)}
+            gone += statement.run(unit.connection, **limits, **named)
+        return gone
+
+    @cached_property
+    def _statements(self) -> dict[str, tuple[Statement, Statement]]:
+        """Per table, what finds rows and what deletes one; made when they are first needed, which is seldom."""
+        made: dict[str, tuple[Statement, Statement]] = {}
+        looks = _looks()
+        for name, condition in _conditions().items():
+            table = _TABLES[name]
+            key = list(table.primary_key.columns)
+            named = [column == bindparam(f"key_{place}") for place, column in enumerate(key)]
+            where, age, horizon = looks[name]
+            look = select(*key).select_from(where).where(age < bindparam(horizon), condition)
+            find = self._sql.one(look.order_by(age).limit(bindparam("most")))
+            made[name] = (find, self._sql.one(delete(table).where(*named, condition)))
+        return made
+
+
+def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
+    """Say for each table where to look: along an index of age, from the oldest on, up to a horizon."""
+    told = outbound_events.alias("told")
+    sent = deliveries.join(told, told.c.id == deliveries.c.outbound_id)
+    return {
+        "command_attempts": (attempts, attempts.c.started_at, "attempts_horizon"),
+        "delivery_attempts": (attempts, attempts.c.started_at, "attempts_horizon"),
+        "deliveries": (sent, told.c.created_at, "events_horizon"),
+        "outbound_events": (outbound_events, outbound_events.c.created_at, "events_horizon"),
+        "commands": (commands.join(posts, posts.c.id == commands.c.post_id), posts.c.ended_at, "posts_before"),
+        "posts": (posts, posts.c.ended_at, "posts_before"),
+        "events": (events, events.c.received_at, "events_before"),
+    }
+
+
+def _conditions() -> dict[str, ColumnElement[bool]]:
+    """Say for each table which rows may go; the order is children first.
+
+    A post is alive until it has ended, is not read any more, and has no open command. Nothing of a live post goes.
+    """
+    told = outbound_events.c
+    sent = exists().where(deliveries.c.outbound_id == told.id)
+    old_event = and_(told.created_at < bindparam("events_before"), _is_quiet(told.post_id))
+    event_may_go = or_(old_event, _is_old_post(told.post_id))
+    settled = ~in_state(deliveries.c.state, *_OPEN)
+    old_attempt = attempts.c.started_at < bindparam("attempts_before")
+    delivery_may_go = exists().where(told.id == deliveries.c.outbound_id, event_may_go)
+    of_open_post = exists().where(
+        deliveries.c.id == attempts.c.subject_id,
+        or_(~settled, exists().where(told.id == deliveries.c.outbound_id, ~_is_quiet(told.post_id))),
+    )
+    of_doomed_delivery = exists().where(deliveries.c.id == attempts.c.subject_id, settled, delivery_may_go)
+    of_post = attempts.c.post_id.is_not(None)
+    return {
+        "command_attempts": and_(
+            of_post, or_(and_(old_attempt, _is_quiet(attempts.c.post_id)), _is_old_post(attempts.c.post_id))
+        ),
+        "delivery_attempts": and_(~of_post, or_(and_(old_attempt, ~of_open_post), of_doomed_delivery)),
+        "deliveries": and_(settled, delivery_may_go, ~exists().where(attempts.c.subject_id == deliveries.c.id)),
+        "outbound_events": and_(event_may_go, ~sent),
+        "commands": and_(_is_old_post(commands.c.post_id), ~exists().where(attempts.c.subject_id == commands.c.id)),
+        "posts": and_(
+            _is_over(posts, bindparam("posts_before")),
+            ~exists().where(commands.c.post_id == posts.c.id),
+            ~exists().where(outbound_events.c.post_id == posts.c.id),
+        ),
+        "events": and_(
+            events.c.received_at < bindparam("events_before"),
+            ~exists().where(posts.c.event_id == events.c.id),
+            or_(events.c.key.is_(None), events.c.key_until.is_(None), events.c.key_until < bindparam("events_before")),
+        ),
+    }
+
+
+def _has_open_command(post_id: ColumnElement[str]) -> ColumnElement[bool]:
+    return exists().where(_work.c.post_id == post_id, in_state(_work.c.state, *_OPEN))
+
+
+def _is_over(post: FromClause, before: ColumnElement[int]) -> ColumnElement[bool]:
+    return and_(post.c.ended_at < before, post.c.poll_at.is_(None), ~_has_open_command(post.c.id))
+
+
+def _is_old_post(post_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Say that there is such a post and that it may go."""
+    return exists().where(_old.c.id == post_id, _is_over(_old, bindparam("posts_before")))
+
+
+def _is_quiet(post_id: ColumnElement[str]) -> ColumnElement[bool]:
+    """Say that there is no such post, or that it is not alive."""
+    alive = or_(_live.c.ended_at.is_(None), _live.c.poll_at.is_not(None), _has_open_command(_live.c.id))
+    return ~exists().where(_live.c.id == post_id, alive)

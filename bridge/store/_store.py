@@ -1,0 +1,243 @@
+"""The store: `bridge.ports.Store` over any engine. Writes go through group commit, reads through a few threads."""
+
+import asyncio
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from typing import Concatenate, ParamSpec, TypeVar
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
+
+from bridge.core.errors import StoreBusy, StoreError
+from bridge.core.model import (
+    Account,
+    Attempt,
+    Cause,
+    Command,
+    Delivery,
+    Endpoint,
+    Event,
+    Key,
+    OutboundEvent,
+    Post,
+    Write,
+)
+from bridge.ports import (
+    Acceptance,
+    Accepted,
+    ClaimedCommand,
+    ClaimedDelivery,
+    Clock,
+    Counts,
+    Due,
+    Find,
+    Settlement,
+    Timeline,
+)
+from bridge.store._claims import Claim, Claims
+from bridge.store._counts import Counting
+from bridge.store._engine import Database
+from bridge.store._group import GroupCommit, Operation
+from bridge.store._prune import Limits, Prune
+from bridge.store._reads import Reads
+from bridge.store._settle import Lease, Replay, Settles
+from bridge.store._sql import Sql
+from bridge.store._types import to_micros
+from bridge.store._writes import Accepts, Records
+
+P = ParamSpec("P")
+Found = TypeVar("Found")
+
+
+class SqlStore:
+    """`bridge.ports.Store` over a database. Made by `open_store`, in the event loop that will use it.
+
+    Args:
+        database: the open engine; it is closed with the store.
+        clock: lease time.
+        readers: how many reads run at once.
+        max_waiting: items that may wait to be written; more are refused with `StoreBusy`.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, readers: int, max_waiting: int) -> None:
+        sql = Sql(database.dialect)
+        records = Records(sql, clock)
+        accepts, claims, settles = Accepts(sql, records), Claims(sql, clock), Settles(sql, records, clock)
+        self._database = database
+        self._reads, self._counting, self._prune = Reads(sql), Counting(sql, clock), Prune(sql)
+        self._accept = Operation(accepts.accept)
+        self._record = Operation(records.record, refused=_refuse)
+        self._claim_commands = Operation(claims.claim_commands)
+        self._claim_deliveries = Operation(claims.claim_deliveries)
+        self._settle = Operation(settles.settle)
+        self._replay = Operation(settles.replay)
+        self._lease = Operation(settles.lease)
+        self._delete = Operation(self._prune.delete)
+        self._wakes: list[Callable[[Due], None]] = []
+        self._readers = ThreadPoolExecutor(readers, thread_name_prefix="bridge-store-reader")
+        self._loop = asyncio.get_running_loop()
+        self._group = GroupCommit(database, self._loop, self._wake, max_waiting=max_waiting)
+        self._closed = False
+
+    async def start(self) -> None:
+        """Start the writer."""
+        await asyncio.to_thread(self._group.start)
+
+    async def accept(self, items: Sequence[Acceptance], now: datetime) -> list[Accepted]:
+        """See `bridge.ports.Store.accept`. `StoreBusy` also says that a row of a write did not fit: look again."""
+        at = to_micros(now)
+        return await self._group.submit(self._accept, [(item, at) for item in items])
+
+    async def record(self, writes: Sequence[Write]) -> list[bool]:
+        """See `bridge.ports.Store.record`; False also when a unique value (a partner's id, a sequence) is taken."""
+        return await self._group.submit(self._record, writes)
+
+    async def claim_commands(
+        self, now: datetime, limit: int, lease: timedelta, partners: Collection[str]
+    ) -> list[ClaimedCommand]:
+        """See `bridge.ports.Store.claim_commands`."""
+        claim = Claim(now, limit, lease, frozenset(partners))
+        return (await self._group.submit(self._claim_commands, [claim]))[0]
+
+    async def claim_deliveries(self, now: datetime, limit: int, lease: timedelta) -> list[ClaimedDelivery]:
+        """See `bridge.ports.Store.claim_deliveries`."""
+        return (await self._group.submit(self._claim_deliveries, [Claim(now, limit, lease)]))[0]
+
+    async def settle(self, items: Sequence[Settlement]) -> list[bool]:
+        """See `bridge.ports.Store.settle`."""
+        return await self._group.submit(self._settle, items)
+
+    async def replay(self, find: Find, ids: Collection[str], now: datetime) -> int:
+        """See `bridge.ports.Store.replay`. Without ids: at most `find.limit` at once, newest first."""
+        return (await self._group.submit(self._replay, [Replay(find, frozenset(ids), now)]))[0]
+
+    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+        """See `bridge.ports.Store.lease`."""
+        return (await self._group.submit(self._lease, [Lease(name, holder, seconds)]))[0]
+
+    async def prune(
+        self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
+    ) -> int:
+        """See `bridge.ports.Store.prune`. Posts go with all that is theirs, at most `limit` rows a table and call."""
+        limits = Limits(events_before, attempts_before, posts_before)
+        gone = 0
+        for table in self._prune.tables:
+            doomed = await self._read(self._prune.find, table, limits, limit)
+            if doomed.keys:
+                gone += (await self._group.submit(self._delete, [doomed]))[0]
+        return gone
+
+    async def writable(self) -> bool:
+        """See `bridge.ports.Store.writable`."""
+        try:
+            return await self.lease("writable", "store", 0)
+        except StoreError:
+            return False
+
+    async def tracked(self, partner: str, now: datetime, limit: int) -> list[Post]:
+        """See `bridge.ports.Store.tracked`."""
+        return await self._read(self._reads.tracked, partner, now, limit)
+
+    async def posts(self, ids: Collection[str]) -> dict[str, Post]:
+        """See `bridge.ports.Store.posts`."""
+        return await self._read(self._reads.posts, tuple(ids))
+
+    async def post_id(self, partner: str, partner_id: str) -> str | None:
+        """See `bridge.ports.Store.post_id`."""
+        return await self._read(self._reads.post_id, partner, partner_id)
+
+    async def find_posts(self, find: Find) -> list[Post]:
+        """See `bridge.ports.Store.find_posts`."""
+        return await self._read(self._reads.find_posts, find)
+
+    async def timeline(self, post_id: str) -> Timeline | None:
+        """See `bridge.ports.Store.timeline`."""
+        return await self._read(self._reads.timeline, post_id)
+
+    async def event(self, event_id: str) -> tuple[Event, list[Post]] | None:
+        """See `bridge.ports.Store.event`."""
+        return await self._read(self._reads.event, event_id)
+
+    async def find_events(self, find: Find) -> list[Event]:
+        """See `bridge.ports.Store.find_events`; `type` is the intent, `partner` and `state` are of its posts."""
+        return await self._read(self._reads.find_events, find)
+
+    async def commands(self, post_id: str) -> list[Command]:
+        """See `bridge.ports.Store.commands`."""
+        return await self._read(self._reads.commands, post_id)
+
+    async def parked(self, limit: int, after: str = "") -> list[ClaimedCommand]:
+        """See `bridge.ports.Store.parked`."""
+        return await self._read(self._reads.parked, limit, after)
+
+    async def find_deliveries(self, find: Find) -> list[Delivery]:
+        """See `bridge.ports.Store.find_deliveries`."""
+        return await self._read(self._reads.find_deliveries, find)
+
+    async def delivery(self, delivery_id: str) -> tuple[Delivery, OutboundEvent, list[Attempt]] | None:
+        """See `bridge.ports.Store.delivery`."""
+        return await self._read(self._reads.delivery, delivery_id)
+
+    async def accounts(self) -> list[Account]:
+        """See `bridge.ports.Store.accounts`."""
+        return await self._read(self._reads.accounts)
+
+    async def keys(self) -> dict[str, Key]:
+        """See `bridge.ports.Store.keys`."""
+        return await self._read(self._reads.keys)
+
+    async def causes(self) -> dict[str, Cause]:
+        """See `bridge.ports.Store.causes`."""
+        return await self._read(self._reads.causes)
+
+    async def endpoints(self) -> dict[str, Endpoint]:
+        """See `bridge.ports.Store.endpoints`."""
+        return await self._read(self._reads.endpoints)
+
+    async def counts(self, now: datetime) -> Counts:
+        """See `bridge.ports.Store.counts`; commands and deliveries count when they are due by `now`."""
+        return await self._read(self._counting.counts, now)
+
+    async def next_due(self) -> datetime | None:
+        """See `bridge.ports.Store.next_due`; a command of a held key counts from the end of the hold."""
+        return await self._read(self._counting.next_due)
+
+    def on_commit(self, wake: Callable[[Due], None]) -> None:
+        """See `bridge.ports.Store.on_commit`; a delivery put off to a later time counts too."""
+        self._wakes.append(wake)
+
+    async def close(self) -> None:
+        """See `bridge.ports.Store.close`; every call after it raises `StoreError`."""
+        if self._closed:
+            return
+        self._closed = True
+        await asyncio.to_thread(self._close)
+
+    def _close(self) -> None:
+        self._group.close()
+        self._readers.shutdown()
+        self._database.close()
+
+    async def _read(
+        self, read: Callable[Concatenate[Connection, P], Found], *args: P.args, **kwargs: P.kwargs
+    ) -> Found:
+        if self._closed:
+            raise StoreError("the store is closed")
+        return await self._loop.run_in_executor(self._readers, lambda: self._read_now(read, *args, **kwargs))
+
+    def _read_now(self, read: Callable[Concatenate[Connection, P], Found], *args: P.args, **kwargs: P.kwargs) -> Found:
+        try:
+            with self._database.reading() as connection:
+                return read(connection, *args, **kwargs)
+        except DBAPIError as error:
+            meaning = self._database.translate(error)
+            raise meaning if isinstance(meaning, StoreError) else StoreBusy(*meaning.args) from error
+
+    def _wake(self, made_due: Due) -> None:
+        for wake in self._wakes:
+            wake(made_due)
+
+
+def _refuse(_write: Write) -> bool:
+    return False

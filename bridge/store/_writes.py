@@ -1,0 +1,220 @@
+"""`record` and `accept`: what is stored is read once a table, a plan is made, and it is written in one list a table.
+
+Nothing here raises for a stale version. What only the engine can see (an id or a unique value that is taken) shows as a
+row too few and raises `Clash`; the group then runs the items one by one.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy.sql import ClauseElement
+
+from bridge.core.errors import FailureReason
+from bridge.core.model import Endpoint, WorkState, Write
+from bridge.ports import Acceptance, Accepted, Clock
+from bridge.store._engine import Clash
+from bridge.store._plan import ENDPOINT, VERSIONED, Plan, Rows
+from bridge.store._rows import (
+    ACCOUNTS,
+    ATTEMPTS,
+    CAUSES,
+    COMMANDS,
+    DELIVERIES,
+    ENDPOINTS,
+    EVENTS,
+    KEYS,
+    OUTBOUND,
+    POSTS,
+    Codec,
+)
+from bridge.store._sql import Sql, Statement, Unit
+from bridge.store._tables import deliveries, endpoints, events, in_state, posts, word
+from bridge.store._types import to_micros
+
+_CODECS: dict[str, Codec[Any]] = {
+    "posts": POSTS,
+    "commands": COMMANDS,
+    "accounts": ACCOUNTS,
+    "keys": KEYS,
+    "causes": CAUSES,
+    "endpoints": ENDPOINTS,
+}
+
+
+class VersionedTable:
+    """The statements that write one table whose rows have versions."""
+
+    def __init__(self, sql: Sql, codec: Codec[Any]) -> None:
+        (identity,) = codec.identity
+        self._codec = codec
+        self._has_place = "place" in codec.table.c
+        self._versions = sql.by_ids(identity, [identity, codec.table.c.version], lock=True)
+        self._insert = sql.insert(codec.table)
+        self._replace = sql.replace(codec.table)
+
+    def versions(self, unit: Unit, ids: Iterable[str]) -> dict[str, int]:
+        """Return the stored versions and lock their rows."""
+        return {row[0]: row[1] for row in self._versions.rows(unit.connection, ids)}
+
+    def store(self, unit: Unit, rows: Rows, places: dict[str, int]) -> None:
+        """Write planned rows; raises `Clash` when an inserted id is there already."""
+        encode = self._codec.encode
+        if rows.inserted:
+            new = [encode(row) for row in rows.inserted.values()]
+            if self._has_place:
+                new = [(*values, places[values[0]]) for values in new]
+            insert_all(unit, self._insert, new)
+        if rows.replaced:
+            self._replace.many(unit.connection, [encode(row) for row in rows.replaced.values()])
+
+
+def insert_all(unit: Unit, insert: Statement, rows: list[tuple[Any, ...]]) -> None:
+    """Insert rows; raises `Clash` when one of them was there already."""
+    if rows and insert.many(unit.connection, rows) != len(rows):
+        raise Clash
+
+
+class Records:
+    """Applies writes."""
+
+    def __init__(self, sql: Sql, clock: Clock) -> None:
+        self._clock = clock
+        self._tables = {name: VersionedTable(sql, _CODECS[name]) for name in VERSIONED}
+        self._endpoints = sql.one(select(*ENDPOINTS.columns).order_by(endpoints.c.name))
+        self._upsert_attempt = sql.upsert(ATTEMPTS.table)
+        self._insert_outbound = sql.insert(OUTBOUND.table)
+        self._insert_delivery = sql.insert(DELIVERIES.table)
+        self._free_keys = sql.listed(lambda ids: update(events).values(key=null()).where(events.c.id.in_(ids)))
+        self._kill = sql.listed(_kill)
+
+    def record(self, unit: Unit, writes: Sequence[Write]) -> list[bool]:
+        """Apply each write whole or not at all; False for those that do not fit what is stored."""
+        plan = Plan(self._stored(unit, writes), self._endpoints_for(unit, writes))
+        answers = [plan.add(write) for write in writes]
+        self._store(unit, plan)
+        unit.made_due |= plan.made_due
+        return answers
+
+    def free_keys(self, unit: Unit, event_ids: Sequence[str]) -> None:
+        """Let the dedupe keys of these events be used again."""
+        self._free_keys.run(unit.connection, event_ids)
+
+    def _stored(self, unit: Unit, writes: Sequence[Write]) -> dict[str, Rows]:
+        stored: dict[str, Rows] = {}
+        for name, identify in VERSIONED.items():
+            # A row of version 1 must be new; the insert itself finds out if it is not.
+            ids = {identify(row) for write in writes for row in getattr(write, name) if row.version != 1}
+            stored[name] = Rows(self._tables[name].versions(unit, ids) if ids else {})
+        return stored
+
+    def _endpoints_for(self, unit: Unit, writes: Sequence[Write]) -> dict[str, Endpoint]:
+        if not any(write.events for write in writes):
+            return {}
+        found = [ENDPOINTS.decode(row) for row in self._endpoints.rows(unit.connection)]
+        return {endpoint.name: endpoint for endpoint in found}
+
+    def _store(self, unit: Unit, plan: Plan) -> None:
+        for name, rows in plan.rows.items():
+            self._tables[name].store(unit, rows, plan.places)
+        self._upsert_attempt.many(unit.connection, [ATTEMPTS.encode(attempt) for attempt in plan.attempts.values()])
+        insert_all(unit, self._insert_outbound, [OUTBOUND.encode(event) for event in plan.events])
+        insert_all(unit, self._insert_delivery, [DELIVERIES.encode(delivery) for delivery in plan.deliveries])
+        self.free_keys(unit, plan.free_keys)
+        if plan.kill:
+            clock = to_micros(self._clock())
+            self._kill.run(unit.connection, sorted(plan.kill), clock=clock)
+
+
+def _kill(names: list[Any]) -> ClauseElement:
+    """End due deliveries of endpoints, but not those that somebody is making right now: their claimant settles them."""
+    return (
+        update(deliveries)
+        .values(
+            state=word(WorkState.DEAD),
+            reason=word(FailureReason.ENDPOINT_DISABLED),
+            settled_at=bindparam("clock"),
+            lease_until=null(),
+            version=deliveries.c.version + 1,
+        )
+        .where(
+            in_state(deliveries.c.state, WorkState.DUE),
+            deliveries.c.destination_kind == ENDPOINT,
+            deliveries.c.destination.in_(names),
+            or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("clock")),
+        )
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Holder:
+    """The event that has a dedupe key; `post_ids` is None for one that was stored before."""
+
+    event_id: str
+    until: int | None
+    fingerprint: str
+    post_ids: tuple[str, ...] | None = None
+
+
+class Accepts:
+    """Stores events with what they cause."""
+
+    def __init__(self, sql: Sql, records: Records) -> None:
+        self._records = records
+        self._insert = sql.insert(events)
+        key = events.c
+        self._holders = sql.by_ids(key.key, [key.scope, key.key, key.id, key.key_until, key.fingerprint])
+        self._posts_of = sql.by_ids(posts.c.event_id, [posts.c.event_id, posts.c.created_at, posts.c.place, posts.c.id])
+
+    def accept(self, unit: Unit, items: Sequence[tuple[Acceptance, int]]) -> list[Accepted]:
+        """Store new events with their writes and answer known ones; beside each stands the caller's `now`."""
+        holders = self._stored_holders(unit, items)
+        expired: list[str] = []
+        new: list[Acceptance] = []
+        decided: list[tuple[_Holder, str | None]] = []
+        for item, now in items:
+            event = item.event
+            holder = holders.get((event.scope, event.key)) if event.key is not None else None
+            if holder is not None and (holder.until is None or holder.until > now):
+                decided.append((holder, event.fingerprint))
+                continue
+            if holder is not None:
+                expired.append(holder.event_id)
+            own = _Holder(event.id, None, event.fingerprint, tuple(post.id for post in item.write.posts))
+            holders[event.scope, event.key] = own
+            new.append(item)
+            decided.append((own, None))
+        self._records.free_keys(unit, expired)
+        self._store(unit, new)
+        return self._answers(unit, decided)
+
+    def _stored_holders(
+        self, unit: Unit, items: Sequence[tuple[Acceptance, int]]
+    ) -> dict[tuple[str, str | None], _Holder]:
+        keys = {item.event.key for item, _ in items if item.event.key is not None}
+        rows = self._holders.rows(unit.connection, keys)
+        return {(scope, key): _Holder(event_id, until, print_) for scope, key, event_id, until, print_ in rows}
+
+    def _store(self, unit: Unit, new: list[Acceptance]) -> None:
+        insert_all(unit, self._insert, [EVENTS.encode(item.event) for item in new])
+        if new and not all(self._records.record(unit, [item.write for item in new])):
+            raise Clash
+
+    def _answers(self, unit: Unit, decided: list[tuple[_Holder, str | None]]) -> list[Accepted]:
+        before = {holder.event_id for holder, _ in decided if holder.post_ids is None}
+        stored = self._stored_posts(unit, before) if before else {}
+        answers: list[Accepted] = []
+        for holder, asked in decided:
+            post_ids = stored[holder.event_id] if holder.post_ids is None else holder.post_ids
+            same = asked == holder.fingerprint
+            known = asked is not None
+            answers.append(Accepted(holder.event_id, post_ids, duplicate=known and same, conflict=known and not same))
+        return answers
+
+    def _stored_posts(self, unit: Unit, event_ids: Iterable[str]) -> dict[str, tuple[str, ...]]:
+        found: defaultdict[str, list[tuple[int, int, str]]] = defaultdict(list)
+        for event_id, created_at, place, post_id in self._posts_of.rows(unit.connection, event_ids):
+            found[event_id].append((created_at, place, post_id))
+        return defaultdict(tuple, {event_id: tuple(row[2] for row in sorted(rows)) for event_id, rows in found.items()})

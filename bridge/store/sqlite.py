@@ -1,0 +1,228 @@
+"""SQLite: the engine, its pragmas, the lock that keeps a second process out, and what its errors mean.
+
+WAL with `synchronous=FULL`: a commit that returned has been synced. Writers begin with `BEGIN IMMEDIATE`, so a
+transaction never has to be given up half-way because another one wrote first.
+"""
+
+import fcntl
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, delete, event, null, update
+from sqlalchemy.exc import DBAPIError
+
+from bridge.core.errors import StoreBusy, StoreError, StoreFull
+from bridge.core.model import WorkState
+from bridge.store._engine import Clash
+from bridge.store._schema import is_current, make_current
+from bridge.store._tables import commands, deliveries, in_state, leases
+
+_LOCK_WAIT_S = 30.0
+_PRAGMAS = {
+    "busy_timeout": 5_000,
+    "journal_mode": "WAL",
+    "synchronous": "FULL",
+    "foreign_keys": "ON",
+    "temp_store": "MEMORY",
+    # The log is copied into the database every 16 MB, and cut to that size.
+    "wal_autocheckpoint": 4_000,
+    "journal_size_limit": 16_777_216,
+}
+_MEANINGS: dict[int, type[StoreError | Clash]] = {
+    sqlite3.SQLITE_CONSTRAINT_UNIQUE: Clash,
+    sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY: Clash,
+    sqlite3.SQLITE_BUSY: StoreBusy,
+    sqlite3.SQLITE_LOCKED: StoreBusy,
+    sqlite3.SQLITE_FULL: StoreFull,
+}
+
+
+class SqliteDatabase:
+    """One database file, held by this process until `close`; leases left by an earlier process are released.
+
+    Args:
+        url: `sqlite:///relative.db` or `sqlite:////absolute.db`.
+        create: make the file and bring its tables up to date; without it both must be so already.
+        readers: how many reading connections are kept.
+
+    Raises:
+        StoreError: another process holds the file; it is missing or not up to date and `create` is False; it was made
+            by a newer bridge; it cannot be opened.
+    """
+
+    def __init__(self, url: URL, *, create: bool, readers: int) -> None:
+        path = _path_of(url)
+        if not create and not path.exists():
+            raise StoreError(f"there is no database {path}")
+        self._lock = _FileLock(path)
+        self._lock.take(wait_s=0)
+        self._writer = _engine(url, "BEGIN IMMEDIATE", connections=1, cache_kib=32_768)
+        self._reader = _engine(url, "BEGIN", connections=readers, cache_kib=4_096)
+        self.dialect: Dialect = self._writer.dialect
+        try:
+            self._prepare(path, create=create)
+        except BaseException:
+            self.close()
+            raise
+
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Open the writer's connection."""
+        return self._writer.connect()
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Borrow a reading connection in one snapshot."""
+        with self._reader.connect() as connection, connection.begin():
+            yield connection
+
+    def translate(self, error: DBAPIError) -> StoreError | Clash:
+        """Say what an error means, by SQLite's extended code, else by its primary one."""
+        return _translate(error)
+
+    def close(self) -> None:
+        """Close all connections and let other processes in."""
+        self._reader.dispose()
+        self._writer.dispose()
+        self._lock.release()
+
+    def _prepare(self, path: Path, *, create: bool) -> None:
+        with _explained(path), self._writer.begin() as connection:
+            if create:
+                make_current(connection)
+            elif not is_current(connection):
+                raise StoreError(f"{path} is not up to date; run `bridge migrate`")
+            for table in (commands, deliveries):
+                leased = in_state(table.c.state, WorkState.DUE), table.c.lease_until.is_not(None)
+                connection.execute(update(table).where(*leased).values(lease_until=null()))
+            connection.execute(delete(leases))
+
+
+def migrate_sqlite(url: URL) -> bool:
+    """Create or migrate the file; False when there was nothing to do.
+
+    A second one that runs at once waits for the first. A file that is up to date is not locked, so this is safe beside
+    a running bridge.
+
+    Raises:
+        StoreError: as `SqliteDatabase`.
+    """
+    path = _path_of(url)
+    engine, lock = _engine(url, "BEGIN IMMEDIATE", connections=1, cache_kib=4_096), _FileLock(path)
+    try:
+        with _explained(path):
+            if path.exists() and _has_present_schema(engine):
+                return False
+            lock.take(wait_s=_LOCK_WAIT_S)
+            with engine.begin() as connection:
+                changed = not is_current(connection)
+                make_current(connection)
+            return changed
+    finally:
+        engine.dispose()
+        lock.release()
+
+
+def _has_present_schema(engine: Engine) -> bool:
+    with engine.begin() as connection:
+        return is_current(connection)
+
+
+def _path_of(url: URL) -> Path:
+    if not url.database or url.database == ":memory:":
+        raise StoreError("the database must be a file: sqlite:///PATH")
+    return Path(url.database)
+
+
+def _translate(error: DBAPIError) -> StoreError | Clash:
+    code = getattr(error.orig, "sqlite_errorcode", 0)
+    meaning = _MEANINGS.get(code) or _MEANINGS.get(code & 0xFF) or StoreError
+    return meaning(f"the database refused: {error.orig}")
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn a driver's error while opening into a sentence that names the file."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise StoreError(f"cannot open the database {path}: {error.orig}") from error
+
+
+def _engine(url: URL, begin: str, *, connections: int, cache_kib: int) -> Engine:
+    """Make an engine whose transactions begin with the given words, not where the driver guesses."""
+    engine = create_engine(
+        url,
+        pool_size=connections,
+        max_overflow=0,
+        hide_parameters=True,
+        connect_args={"check_same_thread": False, "cached_statements": 512},
+    )
+
+    @event.listens_for(engine, "connect")
+    def set_up(connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None
+        for name, value in _PRAGMAS.items():
+            connection.execute(f"PRAGMA {name} = {value}")
+        connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+
+    @event.listens_for(engine, "begin")
+    def emit_begin(connection: Connection) -> None:
+        connection.exec_driver_sql(begin)
+
+    @event.listens_for(engine, "commit")
+    def check_commit(connection: Connection) -> None:
+        # The driver commits without a word even when SQLite has ended the transaction by itself and kept nothing.
+        driver = connection.connection.driver_connection
+        if driver is None or not driver.in_transaction:
+            raise StoreError("the database ended the transaction by itself")
+
+    return engine
+
+
+class _FileLock:
+    """A lock file beside the database; the operating system frees it when its holder ends, however it ends."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: int | None = None
+
+    def take(self, *, wait_s: float) -> None:
+        """Take the lock and leave our process id in it.
+
+        Raises:
+            StoreError: somebody else still has it after `wait_s` seconds.
+        """
+        lock_path = self._path.with_name(self._path.name + ".lock")
+        try:
+            file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise StoreError(f"cannot open the lock file {lock_path}: {error.strerror}") from error
+        deadline = time.monotonic() + wait_s
+        while not _try_lock(file):
+            if time.monotonic() >= deadline:
+                holder = os.read(file, 32).decode(errors="replace").strip() or "unknown"
+                os.close(file)
+                raise StoreError(f"the database {self._path} is in use by process {holder}; stop it first")
+            time.sleep(0.05)
+        os.ftruncate(file, 0)
+        os.pwrite(file, f"{os.getpid()}\n".encode(), 0)
+        self._file = file
+
+    def release(self) -> None:
+        """Let others in. The file stays: removing it would let two processes lock two files of one name."""
+        if self._file is not None:
+            os.close(self._file)
+            self._file = None
+
+
+def _try_lock(file: int) -> bool:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,126 @@
+"""Accepting events: once a key, whole, in order."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from bridge.core.errors import StoreBusy
+from bridge.core.model import WorkState, Write
+from bridge.ports import Acceptance, Accepted, Find
+from bridge.store._store import SqlStore
+from tests.store.made import LEASE, NOW, acceptance, command, endpoint, event, next_of, post, told
+
+pytestmark = pytest.mark.anyio
+
+LATER = NOW + timedelta(hours=72)
+
+
+async def test_accept_stores_the_event_with_all_it_causes(store: SqlStore) -> None:
+    item = acceptance(posts=2, external_id="x", warnings=({"code": "w"},), reply_to={"channel": "c"})
+    assert await store.accept([item], NOW) == [Accepted(item.event.id, tuple(one.id for one in item.write.posts))]
+    assert await store.event(item.event.id) == (item.event, list(item.write.posts))
+    assert await store.commands(item.write.posts[1].id) == [item.write.commands[1]]
+
+
+async def test_posts_are_answered_in_the_order_they_were_made_in(store: SqlStore) -> None:
+    received = event(key="k", key_until=LATER)
+    made = tuple(post(received.id, id=f"post_{letter}") for letter in "zmaq")
+    await store.accept([Acceptance(received, Write(posts=made))], NOW)
+    [again] = await store.accept([acceptance(key="k", key_until=LATER)], NOW)
+    assert again.post_ids == ("post_z", "post_m", "post_a", "post_q")
+    stored = await store.event(received.id)
+    assert stored is not None
+    assert [one.id for one in stored[1]] == ["post_z", "post_m", "post_a", "post_q"]
+
+
+async def test_a_known_key_answers_what_is_stored_and_stores_nothing(store: SqlStore) -> None:
+    first, second = (acceptance(key="k", key_until=LATER) for _ in range(2))
+    [stored] = await store.accept([first], NOW)
+    assert await store.accept([second], NOW) == [replace(stored, duplicate=True)]
+    assert await store.event(second.event.id) is None
+    assert await store.posts([one.id for one in second.write.posts]) == {}
+
+
+async def test_a_key_used_for_another_request_is_a_conflict(store: SqlStore) -> None:
+    [stored] = await store.accept([acceptance(key="k", key_until=LATER)], NOW)
+    other = acceptance(key="k", key_until=LATER, fingerprint="other")
+    assert await store.accept([other], NOW) == [replace(stored, conflict=True)]
+
+
+async def test_keys_are_unique_within_their_scope_only(store: SqlStore) -> None:
+    items = [acceptance(key="k", key_until=LATER, scope=scope) for scope in ("token:a", "token:b")]
+    assert [answer.duplicate for answer in await store.accept(items, NOW)] == [False, False]
+
+
+async def test_events_without_a_key_are_never_duplicates(store: SqlStore) -> None:
+    answers = await store.accept([acceptance() for _ in range(3)], NOW)
+    assert len({answer.event_id for answer in answers}) == 3
+
+
+async def test_one_key_several_times_in_one_call_makes_one_event(store: SqlStore) -> None:
+    items = [acceptance(key="k", key_until=LATER, fingerprint=print_) for print_ in ("same", "same", "other")]
+    first, second, third = await store.accept(items, NOW)
+    assert (first.duplicate, second.duplicate, third.conflict) == (False, True, True)
+    assert first.event_id == second.event_id == third.event_id
+    assert first.post_ids == second.post_ids
+
+
+async def test_one_key_in_many_calls_at_once_makes_one_event(store: SqlStore) -> None:
+    items = [acceptance(key="k", key_until=LATER) for _ in range(40)]
+    answers = await asyncio.gather(*(store.accept([item], NOW) for item in items))
+    assert sum(not answer.duplicate for [answer] in answers) == 1
+    assert len({answer.post_ids for [answer] in answers}) == 1
+
+
+async def test_an_expired_key_is_free_again(store: SqlStore) -> None:
+    await store.accept([acceptance(key="k", key_until=NOW + timedelta(hours=1))], NOW)
+    renewed = acceptance(key="k", key_until=LATER)
+    [answer] = await store.accept([renewed], NOW + timedelta(hours=1))
+    assert (answer.event_id, answer.duplicate) == (renewed.event.id, False)
+
+
+async def test_a_key_without_an_end_does_not_expire(store: SqlStore) -> None:
+    await store.accept([acceptance(key="k")], NOW)
+    [answer] = await store.accept([acceptance(key="k")], NOW + timedelta(days=900))
+    assert answer.duplicate
+
+
+async def test_a_freed_key_can_be_used_again(store: SqlStore) -> None:
+    first = acceptance(key="k", key_until=LATER)
+    await store.accept([first], NOW)
+    assert await store.record([Write(free_keys=(first.event.id,))]) == [True]
+    [answer] = await store.accept([acceptance(key="k", key_until=LATER)], NOW)
+    assert not answer.duplicate
+
+
+async def test_events_of_an_accept_are_delivered(store: SqlStore) -> None:
+    await store.record([Write(endpoints=(endpoint(),))])
+    item = acceptance()
+    parked = replace(item.write.commands[0], state=WorkState.PARKED, parked_at=NOW)
+    await store.accept([Acceptance(item.event, replace(item.write, commands=(parked,), events=(told(),)))], NOW)
+    assert len(await store.claim_deliveries(NOW, 10, LEASE)) == 1
+    assert await store.claim_commands(NOW, 10, LEASE, ["genviral"]) == []
+
+
+async def test_an_accept_whose_write_does_not_fit_is_busy_and_leaves_nothing(store: SqlStore) -> None:
+    first = acceptance()
+    await store.accept([first], NOW)
+    stale = next_of(next_of(first.write.posts[0]))
+    received = event(key="k", key_until=LATER)
+    with pytest.raises(StoreBusy):
+        await store.accept([acceptance(), Acceptance(received, Write(posts=(stale,)))], NOW)
+    assert len(await store.find_events(Find(limit=100))) == 1
+
+
+async def test_a_bad_accept_does_not_harm_its_neighbours(store: SqlStore) -> None:
+    taken = acceptance()
+    await store.accept([taken], NOW)
+    again = Acceptance(event(), Write(posts=taken.write.posts))
+    unwritable = acceptance(request={"caption": object()})
+    orphan = Acceptance(event(), Write(commands=(command(post()),)))
+    items = [acceptance(), again, acceptance(), unwritable, orphan, acceptance()]
+    answers = await asyncio.gather(*(store.accept([item], NOW) for item in items), return_exceptions=True)
+    assert [isinstance(answer, list) for answer in answers] == [True, False, True, False, False, True]
+    assert len(await store.find_events(Find(limit=100))) == 4

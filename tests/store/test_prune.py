@@ -1,0 +1,143 @@
+"""Retention: what has ended and is old goes, children first; nothing of a live post does."""
+
+import asyncio
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+
+from bridge.core.model import Attempt, Post, PostState, WorkState, Write
+from bridge.ports import Acceptance, Find
+from bridge.store._store import SqlStore
+from tests.store.made import LEASE, NOW, command, endpoint, event, new_id, next_of, post, settlement, told
+
+pytestmark = pytest.mark.anyio
+
+OLD = NOW - timedelta(days=40)
+ANCIENT = NOW - timedelta(days=400)
+SAME = {"events_before": NOW - timedelta(days=30), "attempts_before": NOW - timedelta(days=30)}
+
+
+async def prune(
+    store: SqlStore, posts_before: datetime = NOW - timedelta(days=180), limit: int = 100, **given: Any
+) -> int:
+    gone, turns = 0, 0
+    while one := await store.prune(**{**SAME, **given}, posts_before=posts_before, limit=limit):
+        gone, turns = gone + one, turns + 1
+        assert turns < 100
+    return gone
+
+
+async def given_post(store: SqlStore, at: datetime, settle: bool = True, **given: Any) -> Post:
+    """A post with an event, a settled command, two attempts, and a delivered outbound event."""
+    received = event(received_at=at, key=new_id("key"), key_until=at + timedelta(hours=72))
+    made = {"created_at": at, "ended_at": at, "state": PostState.POSTED, **given}
+    parent = post(received.id, **made)
+    one = command(parent, state=WorkState.DONE, created_at=at, due_at=at)
+    tries = (Attempt(one.id, 1, parent.id, at),)
+    outbound = told(subject=f"post:{parent.id}", created_at=at, post_id=parent.id)
+    await store.record([Write(endpoints=(endpoint(),))])
+    await store.accept([Acceptance(received, Write(posts=(parent,), commands=(one,), attempts=tries))], at)
+    await store.record([Write(events=(outbound,))])
+    if settle:
+        await store.settle([settlement(claimed) for claimed in await store.claim_deliveries(at, 9, LEASE)])
+    return parent
+
+
+async def shape(store: SqlStore, parent: Post) -> tuple[int, ...] | None:
+    """How many commands, attempts, events and deliveries a post still has, and whether its event is there."""
+    found = await store.timeline(parent.id)
+    if found is None:
+        assert await store.commands(parent.id) == []
+        return None
+    lists = (found.commands, found.attempts, found.events, found.deliveries)
+    return (*map(len, lists), int(found.event is not None))
+
+
+async def test_nothing_young_goes(store: SqlStore) -> None:
+    young = await given_post(store, NOW - timedelta(days=1))
+    assert await prune(store) == 0
+    assert await shape(store, young) == (1, 2, 1, 1, 1)
+
+
+async def test_an_old_post_stays_without_its_old_attempts_and_outbound_events(store: SqlStore) -> None:
+    parent = await given_post(store, OLD)
+    assert await prune(store) == 4
+    assert await shape(store, parent) == (1, 0, 0, 0, 1)
+
+
+async def test_an_ancient_post_goes_with_all_that_is_its(store: SqlStore) -> None:
+    parent, kept = await given_post(store, ANCIENT), await given_post(store, NOW)
+    assert await prune(store) == 7
+    assert await shape(store, parent) is None
+    assert [one.id for one in await store.find_events(Find())] == [kept.event_id]
+    assert len(await store.find_deliveries(Find())) == 1
+
+
+@pytest.mark.parametrize("alive", [{"ended_at": None}, {"poll_at": NOW}], ids=["not ended", "still read"])
+async def test_nothing_of_a_live_post_goes(store: SqlStore, alive: dict[str, Any]) -> None:
+    parent = await given_post(store, ANCIENT, **alive)
+    assert await prune(store) == 0
+    assert await shape(store, parent) == (1, 2, 1, 1, 1)
+
+
+@pytest.mark.parametrize("state", [WorkState.DUE, WorkState.PARKED])
+async def test_a_post_with_an_open_command_is_alive(store: SqlStore, state: WorkState) -> None:
+    parent = await given_post(store, ANCIENT)
+    await store.record([Write(commands=(command(parent, 2, state=state),))])
+    assert await prune(store) == 0
+
+
+async def test_an_open_delivery_keeps_its_event_and_post(store: SqlStore) -> None:
+    parent = await given_post(store, ANCIENT, settle=False)
+    await prune(store)
+    assert await shape(store, parent) == (0, 0, 1, 1, 1)
+
+
+async def test_an_event_stays_while_it_has_posts_or_its_key_counts(store: SqlStore) -> None:
+    kept = event(received_at=ANCIENT, key="k", key_until=NOW)
+    lone = event(received_at=ANCIENT)
+    await store.accept([Acceptance(kept, Write()), Acceptance(lone, Write())], ANCIENT)
+    assert await prune(store) == 1
+    assert await store.find_events(Find()) == [kept]
+
+
+async def test_posts_kept_for_a_shorter_time_take_their_young_history_along(store: SqlStore) -> None:
+    parent = await given_post(store, NOW - timedelta(days=2))
+    assert await prune(store, posts_before=NOW) == 6
+    assert await shape(store, parent) is None
+    assert len(await store.find_events(Find())) == 1
+
+
+async def test_events_that_belong_to_no_post_go_when_they_are_old(store: SqlStore) -> None:
+    await store.record([Write(endpoints=(endpoint(),))])
+    await store.record([Write(events=(told("account.removed", created_at=at),)) for at in (OLD, OLD, NOW)])
+    [first] = await store.claim_deliveries(OLD, 1, LEASE)
+    await store.settle([settlement(first)])
+    assert await prune(store) == 3
+    assert len(await store.find_deliveries(Find())) == 2
+
+
+async def test_one_call_takes_at_most_the_limit_of_each_table(store: SqlStore) -> None:
+    for _ in range(3):
+        await given_post(store, ANCIENT)
+    first = await store.prune(**SAME, posts_before=OLD, limit=1)
+    assert 0 < first <= 7
+    assert await prune(store, limit=2) == 21 - first
+
+
+async def test_what_came_back_to_life_between_look_and_delete_stays(store: SqlStore) -> None:
+    parent = await given_post(store, ANCIENT)
+    look = store._prune.find
+    revived = next_of(parent, ended_at=None)
+
+    def find_then_revive(connection: Any, table: str, *args: Any) -> Any:
+        doomed = look(connection, table, *args)
+        if table == "command_attempts":
+            write = store.record([Write(posts=(revived,))])
+            asyncio.run_coroutine_threadsafe(write, store._loop).result()
+        return doomed
+
+    store._prune.find = find_then_revive  # type: ignore[method-assign]
+    assert await prune(store) == 0
+    assert await shape(store, revived) == (1, 2, 1, 1, 1)
