@@ -1,0 +1,189 @@
+"""The flows, one file an arrow: each claims work, acts, and settles it. They meet only in the store.
+
+`Kit` is what every flow is given; `Pump` keeps a flow's work in flight.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import structlog
+
+from bridge.core.errors import Conflict, StoreError
+from bridge.core.mapping import Directory, NamedAccount
+from bridge.core.model import Post
+from bridge.core.step import Moment, Step, World
+from bridge.metrics import Metrics
+from bridge.ports import Clock, Partner, Store
+
+log = structlog.get_logger("bridge")
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+
+TRIES = 5
+"""How often a step is decided anew when its rows changed under it."""
+
+
+class Book:
+    """The accounts as they were last read, under every name: what accepting an event looks at instead of the store."""
+
+    def __init__(self, names: Sequence[NamedAccount], partners: Sequence[str]) -> None:
+        self.directory = Directory(names=tuple(names), partners=tuple(partners))
+
+    async def refresh(self, store: Store) -> None:
+        """Read the accounts anew."""
+        accounts = {account.key: account for account in await store.accounts()}
+        listed = frozenset(name for name, key in (await store.keys()).items() if key.listed_at is not None)
+        self.directory = Directory(accounts, self.directory.names, listed, self.directory.partners)
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """What flows work with: the edges, and what pure code may not fetch for itself."""
+
+    store: Store
+    partners: Mapping[str, Partner]
+    book: "Book"
+    metrics: Metrics
+    clock: Clock
+    new_id: Callable[[str], str]
+    chance: Callable[[], float]
+
+    def moment(self) -> Moment:
+        """Return this instant, for a decision."""
+        return Moment(self.clock(), self.new_id, self.chance)
+
+    async def world(self) -> World:
+        """Read what decisions look at beside their own rows."""
+        accounts = {account.key: account for account in await self.store.accounts()}
+        return World(accounts, await self.store.keys(), await self.store.causes())
+
+    async def step(
+        self, decide: Callable[[Step, Mapping[str, Post]], Result], post_ids: Collection[str] = ()
+    ) -> Result:
+        """Decide a step over fresh rows and record it; decide anew when they changed meanwhile.
+
+        Raises:
+            Conflict: they changed each time.
+            StoreError: the store refused.
+        """
+        for _ in range(TRIES):
+            step = Step(self.moment(), await self.world())
+            result = decide(step, await self.store.posts(post_ids) if post_ids else {})
+            if await self.record(step):
+                return result
+        raise Conflict(f"gave up after {TRIES} tries")
+
+    async def record(self, step: Step) -> bool:
+        """Write a step and count what it tells; False when its rows changed meanwhile."""
+        return (await self.record_all([step]))[0]
+
+    async def record_all(self, steps: Sequence[Step]) -> list[bool]:
+        """Write steps in one go, each whole or not at all; an empty step counts as written."""
+        writes = [step.write() for step in steps if step]
+        answers = iter(await self.store.record(writes) if writes else ())
+        kept = [next(answers) if step else True for step in steps]
+        written = [
+            write
+            for write, ok in zip(writes, (ok for ok, step in zip(kept, steps, strict=True) if step), strict=True)
+            if ok
+        ]
+        for write in written:
+            for event in write.events:
+                self.metrics.transition(event.type)
+            for key in write.keys:
+                self.metrics.key_blocked(key.name, key.blocked is not None)
+        if any(write.accounts or write.keys for write in written):
+            await self.book.refresh(self.store)
+        return kept
+
+
+class Pump(Generic[Item]):
+    """Keeps up to `most` items in flight: claims a batch when there is room, and starts a task for each.
+
+    `claim(room)` gives at most `room` items, fewer when nothing more is due; `act(item)` must settle the item and
+    raises nothing that matters. Woken by `wake`; else it looks again every `idle_s` seconds.
+    """
+
+    def __init__(
+        self,
+        claim: Callable[[int], Awaitable[Sequence[Item]]],
+        act: Callable[[Item], Coroutine[None, None, None]],
+        *,
+        most: int,
+        idle_s: float = 1.0,
+    ) -> None:
+        self._claim, self._act = claim, act
+        self._most, self._idle_s = most, idle_s
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._awake = asyncio.Event()
+        self._stopping = False
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @property
+    def in_flight(self) -> int:
+        """How many items are being worked on."""
+        return len(self._tasks)
+
+    def wake(self) -> None:
+        """Look for work now."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Work until `stop`."""
+        self._idle.clear()
+        try:
+            while not self._stopping:
+                self._awake.clear()
+                room = self._most - len(self._tasks)
+                if room < max(1, self._most // 2) or not await self._start(room):
+                    await self._rest()
+        finally:
+            self._idle.set()
+
+    async def _start(self, room: int) -> bool:
+        """Claim and start; False when nothing was due or the store refused."""
+        try:
+            items = await self._claim(room)
+        except StoreError as error:
+            log.warning("store.claim_failed", error=str(error))
+            return False
+        for item in items:
+            task = asyncio.create_task(self._act(item))
+            self._tasks.add(task)
+            task.add_done_callback(self._ended)
+        return bool(items)
+
+    def _ended(self, task: "asyncio.Task[None]") -> None:
+        self._tasks.discard(task)
+        if len(self._tasks) <= self._most // 2:
+            self._awake.set()
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("flow.item_failed", error=repr(error), exc_info=error)
+
+    async def _rest(self) -> None:
+        try:
+            async with asyncio.timeout(self._idle_s):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    async def stop(self, timeout_s: float) -> None:
+        """Take no more work, wait for what is in flight, and cancel what is not done by then."""
+        self._stopping = True
+        self.wake()
+        try:
+            async with asyncio.timeout(timeout_s):
+                # A claim that is under way still starts what it got: nothing may be leased and left lying.
+                await self._idle.wait()
+                if self._tasks:
+                    await asyncio.wait(set(self._tasks))
+        except TimeoutError:
+            log.warning("flow.cut_short", in_flight=len(self._tasks))
+        late = set(self._tasks)
+        for task in late:
+            task.cancel()
+        await asyncio.gather(*late, return_exceptions=True)

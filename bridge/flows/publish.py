@@ -1,0 +1,218 @@
+"""Publish: due commands -> partner -> receipt, or later, or parked, or ended with a reason."""
+
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
+from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
+from bridge.core.publishing import ended_attempt, fail, prepare, put_off, start, succeed
+from bridge.core.resume import reject
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.step import Step
+from bridge.flows import Kit, Pump, log
+from bridge.metrics import CommandOutcome
+from bridge.ports import ClaimedCommand, Later, Partner
+
+LEASE = timedelta(minutes=5)
+"""Longer than any partner call may take, its wait for the budget included."""
+
+Refresh = Callable[[str, frozenset[str]], Awaitable[None]]
+"""Reads a key's accounts now; the ids are those that the partner has just refused."""
+
+
+class Publisher:
+    """Takes commands to their partners."""
+
+    def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, refresh: Refresh) -> None:
+        self.kit, self.rules, self.watch, self.refresh = kit, rules, watch, refresh
+        self.pump = Pump(self.claim, self.act, most=32)
+
+    async def claim(self, room: int) -> Sequence[ClaimedCommand]:
+        """Claim due commands of every key."""
+        return await self.kit.store.claim_commands(self.kit.clock(), room, LEASE, self.kit.partners.keys())
+
+    async def act(self, claimed: ClaimedCommand) -> None:
+        """Take one command as far as it goes now; its outcome is one log line."""
+        command, began = claimed.command, time.perf_counter()
+        try:
+            settled = await self._act(claimed)
+        except (Conflict, StoreError) as error:
+            log.warning("command.not_settled", command_id=command.id, post_id=command.post_id, error=str(error))
+            self.kit.metrics.command(command.partner, command.kind, "stale")
+            return
+        except Exception as error:  # noqa: BLE001  # The outermost step: a fault of ours must not go round for ever.
+            log.exception("command.failed", command_id=command.id, post_id=command.post_id)
+            settled = await self._settle_internal(claimed, error)
+        if settled is not None:
+            self._report(settled, time.perf_counter() - began)
+
+    async def _act(self, claimed: ClaimedCommand) -> Command | None:
+        partner = self.kit.partners[claimed.command.partner]
+        step = Step(self.kit.moment(), await self.kit.world())
+        if not prepare(step, claimed.command, claimed.post, self.rules):
+            kept = await self.kit.record(step)
+            return step.see(claimed.command) if kept else None
+        try:
+            if (found := await self._find_first(partner, claimed)) is not None:
+                return await self._settle(claimed, found, None)
+        except PartnerError as error:
+            return await self._put_off(claimed, error)
+        return await self._send(partner, claimed)
+
+    async def _find_first(self, partner: Partner, claimed: ClaimedCommand) -> Receipt | None:
+        """Look for a post whose answer was lost, where its bytes may not simply be sent again."""
+        lost = claimed.command.kind is CommandKind.PUBLISH and claimed.command.body is not None
+        if not lost or not partner.must_find(claimed.command, self.kit.clock()):
+            return None
+        return await partner.find(claimed.command, claimed.post)
+
+    async def _send(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
+        """Write the attempt, call, and settle. Bytes whose answer may be lost are sent again as they are."""
+        command, now = claimed.command, self.kit.clock()
+        body = command.body
+        if body is None:
+            built = partner.build(command, claimed.post, now)
+            if isinstance(built, Later):
+                return await self._wait(command, built.until)
+            body = built.body
+        step = Step(self.kit.moment(), await self.kit.world())
+        was_lost = command.body is not None
+        start(step, command, body)
+        write = step.write()
+        if not await self.kit.record(step):
+            return None
+        started = ClaimedCommand(write.commands[0], claimed.post)
+        try:
+            result: Receipt | PartnerError = await partner.send(started.command, claimed.post, body)
+        except PartnerError as error:
+            result = error
+        return await self._after(partner, started, result, now, was_lost=was_lost)
+
+    async def _after(
+        self,
+        partner: Partner,
+        claimed: ClaimedCommand,
+        result: Receipt | PartnerError,
+        began: datetime,
+        *,
+        was_lost: bool,
+    ) -> Command:
+        """Settle a call, looking first where its answer leaves a doubt."""
+        if isinstance(result, Receipt):
+            return await self._settle(claimed, result, began)
+        found = None
+        refused = not result.maybe_stored and not result.key_wide and result.reason is not FailureReason.RATE_LIMITED
+        looked = was_lost and refused and claimed.command.kind is CommandKind.PUBLISH
+        if looked:
+            try:
+                found = await partner.find(claimed.command, claimed.post)
+            except PartnerError as error:
+                return await self._put_off(claimed, error, ended_attempt(claimed.command, began, result, began))
+        if found is not None:
+            return await self._settle(claimed, found, began)
+        if result.reason is FailureReason.UNKNOWN_ACCOUNTS and claimed.command.kind is CommandKind.PUBLISH:
+            await self.refresh(claimed.command.partner, frozenset(target.account for target in claimed.post.targets))
+        return await self._settle(claimed, result, began, lost=was_lost, looked=looked)
+
+    async def _settle(
+        self,
+        claimed: ClaimedCommand,
+        result: Receipt | PartnerError,
+        began: datetime | None,
+        *,
+        lost: bool = False,
+        looked: bool = False,
+    ) -> Command:
+        """Record what a call changed, over the post as it is now."""
+        command = claimed.command
+        taken = None
+        if isinstance(result, Receipt) and result.partner_id and command.kind is CommandKind.PUBLISH:
+            taken = await self.kit.store.post_id(command.partner, result.partner_id)
+
+        def decide(step: Step, posts: Mapping[str, Post]) -> Command:
+            post = posts[command.post_id]
+            if began is not None:
+                step.attempt(ended_attempt(command, step.now, result, began))
+            if isinstance(result, PartnerError):
+                fail(step, command, post, result, self.rules, watch=self.watch, lost=lost, absent=looked)
+            elif taken is not None and taken != post.id:
+                _is_another(step, command, post, taken)
+            else:
+                succeed(step, command, post, result, self.watch)
+            return step.see(command)
+
+        settled = await self.kit.step(decide, [command.post_id])
+        self._hold(command.partner, result)
+        return settled
+
+    async def _settle_internal(self, claimed: ClaimedCommand, error: Exception) -> Command | None:
+        """Settle a command that met a fault of ours: final before its first attempt, else tried again within budget."""
+        command = claimed.command
+        found = next((one for one in await self.kit.store.commands(command.post_id) if one.id == command.id), None)
+        if found is None or found.state is not WorkState.DUE or found.lease_until != command.lease_until:
+            return None
+        started, sent = found.calls > command.calls, found.body is not None
+        failure = FailureClass.RETRYABLE if sent else FailureClass.TERMINAL
+        internal = PartnerError(FailureReason.INTERNAL, failure, maybe_stored=sent, detail=type(error).__name__)
+        counted = found if started else replace(found, attempts=found.attempts + 1)
+        return await self._settle(
+            ClaimedCommand(counted, claimed.post), internal, self.kit.clock() if started else None, lost=sent
+        )
+
+    def _hold(self, name: str, result: Receipt | PartnerError) -> None:
+        if isinstance(result, PartnerError) and result.retry_after is not None:
+            self.kit.partners[name].hold(self.kit.clock() + result.retry_after)
+
+    async def _wait(self, command: Command, until: datetime) -> Command | None:
+        """Put a command off, without using up a try."""
+        step = Step(self.kit.moment())
+        later = step.edit(command, due_at=until, lease_until=None)
+        return later if await self.kit.record(step) else None
+
+    async def _put_off(self, claimed: ClaimedCommand, error: PartnerError, made: Attempt | None = None) -> Command:
+        """Look again later; `made` is the attempt that left the doubt."""
+
+        def decide(step: Step, posts: Mapping[str, Post]) -> Command:
+            if made is not None:
+                step.attempt(replace(made, finished_at=step.now))
+            put_off(step, claimed.command, error, self.rules, self.watch)
+            return step.see(claimed.command)
+
+        return await self.kit.step(decide)
+
+    def _report(self, command: Command, took_s: float) -> None:
+        """One line and one count for a unit of work."""
+        outcome, event, level = _OUTCOMES[command.state]
+        failed = None if command.state is WorkState.DONE else command.reason
+        self.kit.metrics.command(command.partner, command.kind, outcome, failed)
+        getattr(log, level)(
+            event,
+            command_id=command.id,
+            post_id=command.post_id,
+            kind=command.kind,
+            partner=command.partner,
+            attempt=command.attempts,
+            outcome=outcome,
+            reason=command.reason,
+            detail=command.detail,
+            next_at=command.due_at if command.state is WorkState.DUE else None,
+            took_s=round(took_s, 3),
+        )
+
+
+_OUTCOMES: dict[WorkState, tuple[CommandOutcome, str, str]] = {
+    WorkState.DONE: ("done", "command.done", "info"),
+    WorkState.DUE: ("later", "command.put_off", "warning"),
+    WorkState.PARKED: ("parked", "command.parked", "warning"),
+    WorkState.DEAD: ("dead", "command.gave_up", "error"),
+}
+
+
+def _is_another(step: Step, command: Command, post: Post, other: str) -> None:
+    """The partner answers with a post that another of ours already is: the `external_id` was used before."""
+    step.edit(
+        command, state=WorkState.DEAD, reason=FailureReason.CONFLICT, settled_at=step.now, lease_until=None, body=None
+    )
+    reject(step, post, FailureReason.CONFLICT, f"the partner knows this external_id as our post {other}", same_as=other)
