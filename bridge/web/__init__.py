@@ -1,0 +1,89 @@
+"""HTTP in and out: the API, the probes and the metrics. Nothing is decided here.
+
+`public_app` is what senders and people call, `admin_app` what the platform calls; both are built from one table.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+from starlette.types import ASGIApp
+
+from bridge.web import accounts, deliveries, events, ops, posts
+from bridge.web._call import Answer, Call, Endpoint, Handler, Health, Web, dump
+from bridge.web._edge import Edge
+from bridge.web._table import ADMIN, PUBLIC, Operation
+from bridge.web.openapi import document
+from bridge.web.publish import Publish
+
+__all__ = ["ROUTES", "Health", "Web", "admin_app", "public_app"]
+
+ROUTES: tuple[tuple[str, str], ...] = tuple((operation.path, operation.method) for operation in (*PUBLIC, *ADMIN))
+"""Path and method of everything that is served: the label values of the metrics of HTTP."""
+
+_HANDLERS: Mapping[str, Handler] = {
+    "list_events": events.list_events,
+    "get_event": events.get_event,
+    "list_event_types": events.list_event_types,
+    "list_posts": posts.list_posts,
+    "get_post": posts.get_post,
+    "edit_post": posts.edit_post,
+    "cancel_post": posts.cancel_post,
+    "retry_post": posts.retry_post,
+    "send_post": posts.send_post,
+    "drop_post": posts.drop_post,
+    "confirm_post": posts.confirm_post,
+    "list_accounts": accounts.list_accounts,
+    "list_causes": accounts.list_causes,
+    "list_endpoints": deliveries.list_endpoints,
+    "enable_endpoint": deliveries.enable_endpoint,
+    "list_deliveries": deliveries.list_deliveries,
+    "get_delivery": deliveries.get_delivery,
+    "replay_delivery": deliveries.replay_delivery,
+    "replay_deliveries": deliveries.replay_deliveries,
+    "live": ops.live,
+    "ready": ops.ready,
+    "metrics": ops.metrics,
+}
+
+
+def public_app(web: Web) -> Starlette:
+    """Return the app of the public listener; with `web.with_admin`, of the only one."""
+    return _app(web, (*PUBLIC, *ADMIN) if web.with_admin else PUBLIC)
+
+
+def admin_app(web: Web) -> Starlette:
+    """Return the app of the admin listener: probes and metrics."""
+    return _app(web, ADMIN)
+
+
+def _app(web: Web, operations: Iterable[Operation]) -> Starlette:
+    described = dump(document(operations))
+
+    async def openapi(_web: Web, _call: Call) -> Answer:
+        return Answer(200, described)
+
+    handlers = {**_HANDLERS, "openapi": openapi}
+    routes = [Route(one.path, _endpoint(web, one, handlers), methods=[one.method]) for one in operations]
+    app = Starlette(
+        routes=routes,
+        middleware=[Middleware(Edge, metrics=web.metrics)],
+        exception_handlers={HTTPException: _pass_on},
+    )
+    app.router.redirect_slashes = False
+    return app
+
+
+def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -> ASGIApp:
+    if operation.name == "publish":
+        return Publish(web)
+    return Endpoint(web, handlers[operation.name], operation.scope)
+
+
+async def _pass_on(_request: Request, error: Exception) -> Response:
+    """Let the edge answer for unknown paths and methods too."""
+    raise error

@@ -1,0 +1,153 @@
+"""What a handler is given and gives: `Web` (the parts it works with), `Call` (a checked request), `Answer`."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import orjson
+from starlette.types import Receive, Scope, Send
+
+from bridge.core.errors import Problem
+from bridge.core.events import wire
+from bridge.core.tokens import Token, Tokens
+from bridge.flows.act import Actions
+from bridge.flows.ingest import Ingest
+from bridge.flows.wait import Waiters
+from bridge.metrics import Metrics
+from bridge.ports import Clock, Store
+from bridge.web._body import read_body
+
+JSON = b"application/json"
+Headers = tuple[tuple[bytes, bytes], ...]
+
+
+class Health(Protocol):
+    """What the probes ask."""
+
+    async def ready(self) -> Mapping[str, str]:
+        """Name each failed check and say why; empty when work may come."""
+        ...
+
+    def live(self) -> bool:
+        """Whether the process is of any use; when not, it is to be started anew."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Web:
+    """What the HTTP room works with.
+
+    `public_url` is the address that senders use, without a path (None: what they asked for); `max_body` bounds a
+    request, in bytes. `with_admin` puts the probes and metrics on the public listener too.
+    """
+
+    ingest: Ingest
+    actions: Actions
+    waiters: Waiters
+    store: Store
+    metrics: Metrics
+    tokens: Tokens
+    clock: Clock
+    public_url: str | None
+    max_body: int
+    health: Health
+    with_admin: bool
+
+
+def dump(value: Any) -> bytes:
+    """Write JSON: instants as ISO 8601 in UTC with `Z`."""
+    return orjson.dumps(value, default=wire, option=orjson.OPT_UTC_Z)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole response."""
+
+    status: int
+    body: bytes
+    content_type: bytes = JSON
+    headers: Headers = ()
+
+    @classmethod
+    def json(cls, value: Any, status: int = 200, headers: Headers = ()) -> "Answer":
+        """Answer a value as JSON."""
+        return cls(status, dump(value), JSON, headers)
+
+    async def send(self, send: Send) -> None:
+        """Send it."""
+        length = str(len(self.body)).encode()
+        headers = [(b"content-type", self.content_type), (b"content-length", length), *self.headers]
+        await send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await send({"type": "http.response.body", "body": self.body})
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request whose token was checked; `token` is None where none is asked for."""
+
+    scope: Scope
+    receive: Receive
+    token: Token | None
+    max_body: int
+
+    @property
+    def query(self) -> bytes:
+        """The query string, as it came."""
+        return self.scope["query_string"]  # type: ignore[no-any-return]  # Bytes, by the ASGI specification.
+
+    @property
+    def allowed(self) -> Sequence[str]:
+        """The patterns of the accounts that the caller may use; empty means all."""
+        return self.token.accounts if self.token is not None else ()
+
+    def param(self, name: str) -> str:
+        """A placeholder of the path."""
+        return str(self.scope["path_params"][name])
+
+    async def fields(self) -> dict[str, Any]:
+        """Read the body as a JSON object; an empty body is an empty object.
+
+        Raises:
+            Problem: 400 `invalid_json` with the offset, 413, 415.
+        """
+        headers = dict(self.scope["headers"])
+        kind = headers.get(b"content-type", JSON).partition(b";")[0].strip().lower()
+        body = await read_body(self.receive, headers.get(b"content-length"), self.max_body)
+        if not body:
+            return {}
+        if kind != JSON and not kind.endswith(b"+json"):
+            raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
+        try:
+            fields = orjson.loads(body)
+        except orjson.JSONDecodeError as error:
+            detail = f"The body is not JSON: {error.msg} at offset {error.pos}."
+            raise Problem(400, "invalid_json", detail, extra={"offset": error.pos}) from None
+        if not isinstance(fields, dict):
+            raise Problem(400, "invalid_json", "The body is JSON, but not an object.")
+        return fields
+
+
+Handler = Callable[[Web, Call], Awaitable[Answer]]
+
+
+class Endpoint:
+    """Checks the token and lets a handler answer: one operation of the API."""
+
+    __slots__ = ("_handler", "_scope", "_web")
+
+    def __init__(self, web: Web, handler: Handler, scope: str | None) -> None:
+        self._web, self._handler, self._scope = web, handler, scope
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        token = None
+        if self._scope is not None:
+            token = self._web.tokens.check(_authorization(scope), self._scope)
+        answer = await self._handler(self._web, Call(scope, receive, token, self._web.max_body))
+        await answer.send(send)
+
+
+def _authorization(scope: Scope) -> str | None:
+    for name, value in scope["headers"]:
+        if name == b"authorization":
+            return str(value, "latin-1")
+    return None

@@ -1,0 +1,231 @@
+"""How the nouns look in answers. Instants are left as they are: `dump` writes them."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from bridge.core.mapping import Wanted, may_use
+from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
+from bridge.core.redact import Redactor
+from bridge.core.step import REMEDY
+
+Shape = dict[str, Any]
+
+
+def brief(post: Post) -> Shape:
+    """A post as the answer to a publish names it."""
+    return {
+        "id": post.id,
+        "partner": post.partner,
+        "partner_id": post.partner_id,
+        "state": post.state,
+        "accounts": [target.name or target.account for target in post.targets],
+        "scheduled_at": post.scheduled_at,
+        "reason": post.reason,
+        "error": post.error,
+        "url": next((target.url for target in post.targets if target.url), None),
+    }
+
+
+def post_shape(post: Post) -> Shape:
+    """A post with all that is known of it; `external_id` is the caller's own."""
+    return brief(post) | {
+        "event_id": post.event_id,
+        "source": post.source,
+        "external_id": post.caller_id,
+        "partner_external_id": post.external_id,
+        "correlation": post.correlation,
+        "content": post.content,
+        "targets": [_target(target) for target in post.targets],
+        "raw_status": post.raw_status,
+        "wanted_at": post.wanted_at,
+        "created_at": post.created_at,
+        "changed_at": post.changed_at,
+        "read_at": post.read_at,
+        "next_read_at": post.poll_at,
+        "ended_at": post.ended_at,
+        "stuck": post.stuck,
+        "gave_up": post.gave_up,
+    }
+
+
+def _target(target: Target) -> Shape:
+    return {
+        "account": target.account,
+        "name": target.name,
+        "platform": target.platform,
+        "state": target.state,
+        "raw_status": target.raw_status,
+        "url": target.url,
+        "published_at": target.published_at,
+        "last_attempted_at": target.last_attempted_at,
+        "reason": target.reason,
+        "failure": target.failure,
+        "error": target.error,
+        "decision": target.choice or None,
+        "retry_at": target.retry_at,
+        "retries": target.retries,
+    }
+
+
+def overall(posts: Sequence[Post]) -> str:
+    """One word for several posts: their state, or `mixed`; `none` when there is none."""
+    states = {post.state for post in posts}
+    return str(states.pop()) if len(states) == 1 else "mixed" if states else "none"
+
+
+def event_shape(event: Event) -> Shape:
+    """An event, without its body."""
+    return {
+        "id": event.id,
+        "source": event.source,
+        "verified": verified(event),
+        "intent": event.intent,
+        "received_at": event.received_at,
+        "external_id": event.external_id,
+        "correlation": event.correlation,
+        "key": event.key,
+        "key_until": event.key_until,
+        "object_id": event.object_id,
+        "revision": event.revision,
+        "content_type": event.content_type,
+        "size": len(event.body),
+        "request": event.request,
+        "warnings": event.warnings,
+        "reason": event.reason,
+    }
+
+
+def verified(event: Event) -> Shape:
+    """Who sent an event, and by what that was checked (`token`, `source`)."""
+    how, _, name = event.scope.partition(":")
+    return {"by": how, "name": name}
+
+
+def command_shape(command: Command) -> Shape:
+    """A command; `attempts` used up budget, `calls` are all."""
+    return {
+        "id": command.id,
+        "number": command.number,
+        "kind": command.kind,
+        "state": command.state,
+        "due_at": command.due_at,
+        "created_at": command.created_at,
+        "settled_at": command.settled_at,
+        "parked_at": command.parked_at,
+        "cause": command.cause or None,
+        "reason": command.reason,
+        "detail": command.detail,
+        "attempts": command.attempts,
+        "calls": command.calls,
+        "accounts": command.payload.get("account_ids"),
+        "changes": sorted(command.payload.get("changes", ())) or None,
+    }
+
+
+def attempt_shape(attempt: Attempt) -> Shape:
+    """One call of a command or delivery."""
+    return {
+        "number": attempt.number,
+        "started_at": attempt.started_at,
+        "finished_at": attempt.finished_at,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "reason": attempt.reason,
+        "detail": attempt.detail,
+        "answer": attempt.answer,
+    }
+
+
+def delivery_shape(delivery: Delivery) -> Shape:
+    """A delivery; `attempts` are those since it was last sent anew, `calls` are all."""
+    return {
+        "id": delivery.id,
+        "event": delivery.outbound_id,
+        "type": delivery.type,
+        "endpoint": delivery.destination,
+        "subject": subject(delivery.subject),
+        "sequence": delivery.sequence,
+        "state": delivery.state,
+        "reason": delivery.reason,
+        "attempts": delivery.attempts,
+        "calls": delivery.calls,
+        "due_at": delivery.due_at,
+        "created_at": delivery.created_at,
+        "settled_at": delivery.settled_at,
+    }
+
+
+def subject(text: str) -> Shape:
+    """What an outbound event is about."""
+    kind, _, identity = text.partition(":")
+    return {"kind": kind, "id": identity}
+
+
+def told_shape(event: OutboundEvent) -> Shape:
+    """An outbound event with its body, byte for byte."""
+    return {"id": event.id, "type": event.type, "created_at": event.created_at, "body": orjson.Fragment(event.body)}
+
+
+def account_shape(account: Account, name: str) -> Shape:
+    """A partner's account; `name` is ours."""
+    return {
+        "id": account.id,
+        "partner": account.partner,
+        "name": name,
+        "platform": account.platform,
+        "username": account.username,
+        "display_name": account.display_name,
+        "type": account.type,
+        "state": account.state,
+        "raw_status": account.raw_status,
+        "capabilities": account.capabilities,
+        "first_seen_at": account.first_seen_at,
+        "last_seen_at": account.last_seen_at,
+        "replaced_by": account.replaced_by,
+    }
+
+
+def cause_shape(cause: Cause, waiting: Sequence[str]) -> Shape:
+    """A cause, with the first of the posts that wait for it."""
+    return {
+        "id": cause.id,
+        "kind": cause.kind,
+        "partner": cause.partner,
+        "state": "open" if cause.open else "closed",
+        "reason": cause.reason,
+        "detail": cause.detail,
+        "opened_at": cause.opened_at,
+        "closed_at": cause.closed_at,
+        "waiting": {"count": len(waiting), "posts": list(waiting[:20])},
+        "what_to_do": REMEDY[cause.kind] if cause.open else None,
+    }
+
+
+def endpoint_shape(endpoint: Endpoint) -> Shape:
+    """An endpoint; its address without what may be secret in it."""
+    return {
+        "name": endpoint.name,
+        "url": Redactor().url(endpoint.url),
+        "events": endpoint.events,
+        "enabled": endpoint.enabled,
+        "reason": endpoint.reason,
+        "configured": endpoint.configured,
+        "created_at": endpoint.created_at,
+    }
+
+
+def may_see(post: Post, allowed: Sequence[str]) -> bool:
+    """Say whether a post goes only to accounts that the caller may use."""
+    return all(may_see_account(post.partner, target.account, target.name, allowed) for target in post.targets)
+
+
+def may_see_account(partner: str, account_id: str, name: str, allowed: Sequence[str]) -> bool:
+    """Say whether the caller may use an account."""
+    return may_use(Wanted(name, partner, account_id, None), allowed)
+
+
+def listed(items: Sequence[Mapping[str, Any]], after: str | None = None) -> Shape:
+    """A page of a list; `next` is the `before` of the next one."""
+    return {"items": items, "next": after}

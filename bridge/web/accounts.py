@@ -1,0 +1,72 @@
+"""Accounts and causes over HTTP: who can be posted to, what a person must act on, and what waits for it."""
+
+from collections import defaultdict
+from collections.abc import Mapping
+
+from bridge.core.model import AccountState, Cause
+from bridge.core.step import account_cause
+from bridge.ports import Store
+from bridge.web._call import Answer, Call, Web
+from bridge.web._query import Query
+from bridge.web._shapes import account_shape, cause_shape, listed, may_see, may_see_account
+
+FILTERS = ("partner", "state")
+_PARKED_PAGE = 500
+_PARKED_PAGES = 10
+
+
+async def list_accounts(web: Web, call: Call) -> Answer:
+    """Answer the accounts of all keys with our names, the open causes of each, and what waits."""
+    query = Query(call.query, FILTERS)
+    partner = query.word("partner", tuple(web.ingest.kit.partners))
+    state = query.word("state", tuple(AccountState))
+    query.check()
+    name_of = web.ingest.kit.book.directory.name_of
+    causes = await web.store.causes()
+    waiting = await _waiting(web.store, call)
+    items = []
+    for account in await web.store.accounts():
+        name = name_of(account.partner, account.id)
+        wanted = partner in (None, account.partner) and state in (None, account.state)
+        if wanted and may_see_account(account.partner, account.id, name, call.allowed):
+            cause = causes.get(account_cause(account.partner, account.id))
+            opened = [cause_shape(cause, waiting[cause.id])] if cause is not None and cause.open else []
+            items.append(account_shape(account, name) | {"causes": opened})
+    return Answer.json(listed(items))
+
+
+async def list_causes(web: Web, call: Call) -> Answer:
+    """Answer what a person must act on; `state` is `open` unless it is asked for."""
+    query = Query(call.query, FILTERS)
+    partner = query.word("partner", tuple(web.ingest.kit.partners))
+    state = query.word("state", ("open", "closed")) or "open"
+    query.check()
+    waiting = await _waiting(web.store, call)
+    causes = [cause for cause in (await web.store.causes()).values() if partner in (None, cause.partner)]
+    shown = [cause_shape(cause, waiting[cause.id]) for cause in causes if _may_see(web, call, cause)]
+    shown = [cause for cause in shown if cause["state"] == state]
+    return Answer.json(listed(sorted(shown, key=lambda cause: cause["opened_at"])))
+
+
+def _may_see(web: Web, call: Call, cause: Cause) -> bool:
+    """Causes of a key or a plan concern everybody who uses it."""
+    if cause.kind != "account":
+        return True
+    account_id = cause.id.removeprefix(account_cause(cause.partner, ""))
+    name = web.ingest.kit.book.directory.name_of(cause.partner, account_id)
+    return may_see_account(cause.partner, account_id, name, call.allowed)
+
+
+async def _waiting(store: Store, call: Call) -> Mapping[str, list[str]]:
+    """Return the posts that wait, by cause: of the first 5,000 parked commands, so that a flood stays affordable."""
+    waiting: defaultdict[str, list[str]] = defaultdict(list)
+    after = ""
+    for _ in range(_PARKED_PAGES):
+        parked = await store.parked(_PARKED_PAGE, after)
+        for item in parked:
+            if item.command.cause and may_see(item.post, call.allowed):
+                waiting[item.command.cause].append(item.post.id)
+        if len(parked) < _PARKED_PAGE:
+            break
+        after = parked[-1].command.id
+    return waiting

@@ -1,0 +1,116 @@
+"""`POST /v1/publish`: the request as it came goes to ingest, the answer says what became of it.
+
+Every event passes here, so there is nothing between the socket and the flow that need not be.
+"""
+
+from collections.abc import Sequence
+
+from starlette.types import Receive, Scope, Send
+
+from bridge.core.errors import Problem, StoreError
+from bridge.core.model import Post, PostState, RawRequest
+from bridge.flows.ingest import Answer as Ingested
+from bridge.web._body import read_body
+from bridge.web._call import Answer, Web
+from bridge.web._query import wait_of
+from bridge.web._shapes import Shape, brief, overall
+
+
+class Publish:
+    """Answers 202 (safe here), 200 (known already; with `?wait=`: taken by the partner), or 422 `refused`."""
+
+    __slots__ = ("_web",)
+
+    def __init__(self, web: Web) -> None:
+        self._web = web
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        query: bytes = scope["query_string"]
+        wait_s = wait_of(query) if query else 0.0
+        answer = await self._web.ingest.receive("api", await self._read(scope, receive))
+        if wait_s:
+            status, posts = await self._outcome(answer, wait_s)
+        else:
+            status, posts = 200 if answer.accepted.duplicate else 202, answer.posts
+        location = (b"location", b"/v1/events/" + answer.accepted.event_id.encode())
+        await Answer.json(_shape(answer, posts), status, (location,)).send(send)
+
+    async def _read(self, scope: Scope, receive: Receive) -> RawRequest:
+        """Take the request exactly as it is.
+
+        Raises:
+            Problem: 413, 415 for a compressed body.
+        """
+        headers, length, host = [], None, ""
+        for name, value in scope["headers"]:
+            headers.append((str(name, "latin-1"), str(value, "latin-1")))
+            if name == b"content-length":
+                length = value
+            elif name == b"host":
+                host = headers[-1][1]
+            elif name == b"content-encoding" and value.lower() != b"identity":
+                raise Problem(415, "unsupported_encoding", "The body is compressed. Send it as it is.")
+        body = await read_body(receive, length, self._web.max_body)
+        path = str(scope.get("raw_path") or scope["path"].encode(), "latin-1")
+        query = str(scope["query_string"], "latin-1")
+        base = (self._web.public_url or f"{scope['scheme']}://{host}").rstrip("/")
+        return RawRequest(
+            method=scope["method"],
+            path=path,
+            query=query,
+            public_url=f"{base}{path}?{query}" if query else base + path,
+            headers=tuple(headers),
+            body=body,
+            received_at=self._web.clock(),
+        )
+
+    async def _outcome(self, answer: Ingested, wait_s: float) -> tuple[int, Sequence[Post]]:
+        """Wait until the partner has answered for every post.
+
+        Raises:
+            Problem: 422 `refused` when one will never be sent.
+        """
+        event_id = answer.accepted.event_id
+        try:
+            if any(post.state is PostState.ACCEPTED for post in answer.posts):
+                await self._web.waiters.wait(answer.accepted.post_ids, wait_s, _has_left)
+            # Read by event: a post may have been split meanwhile, and the part that waits is a post of its own.
+            found = await self._web.store.event(event_id)
+        except StoreError as error:
+            # The event is safe; only what has become of it cannot be told.
+            self._web.metrics.storage_error(error)
+            return 202, answer.posts
+        posts = tuple(found[1]) if found is not None else answer.posts
+        refused = [post for post in posts if _is_refused(post)]
+        if refused:
+            raise _refusal(answer, posts, refused[0])
+        return (200 if all(_is_taken(post) for post in posts) else 202), posts
+
+
+def _has_left(post: Post) -> bool:
+    return post.state is not PostState.ACCEPTED
+
+
+def _is_taken(post: Post) -> bool:
+    """Whether the partner has it; a post whose every answer was lost is not known to be there."""
+    return post.partner_id is not None and post.state not in (PostState.ACCEPTED, PostState.PARKED)
+
+
+def _is_refused(post: Post) -> bool:
+    never_sent = post.state is PostState.CANCELED and post.partner_id is None
+    return post.state is PostState.REJECTED or never_sent
+
+
+def _refusal(answer: Ingested, posts: Sequence[Post], first: Post) -> Problem:
+    why = first.error or first.reason or first.state
+    return Problem(422, "refused", f"{first.partner} will not publish {first.id}: {why}", extra=_shape(answer, posts))
+
+
+def _shape(answer: Ingested, posts: Sequence[Post]) -> Shape:
+    return {
+        "event_id": answer.accepted.event_id,
+        "duplicate": answer.accepted.duplicate,
+        "status": overall(posts),
+        "posts": [brief(post) for post in posts],
+        "warnings": answer.warnings,
+    }
