@@ -1,0 +1,295 @@
+"""The wiring: settings -> store, partners, sources, flows -> one running `Bridge`; no other file names them all."""
+
+import asyncio
+import random
+import shutil
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import structlog
+from prometheus_client import CollectorRegistry
+from sqlalchemy import make_url
+
+from bridge import partners, sources
+from bridge.core.errors import StoreError
+from bridge.core.model import Endpoint
+from bridge.core.redact import Redactor
+from bridge.core.signing import secret_key
+from bridge.core.step import Step
+from bridge.core.times import sortable
+from bridge.core.tokens import Token, Tokens
+from bridge.flows import Book, Kit
+from bridge.flows.act import Actions
+from bridge.flows.deliver import Deliverer
+from bridge.flows.ingest import Ingest
+from bridge.flows.publish import Publisher
+from bridge.flows.resume import Resumer
+from bridge.flows.wait import Waiters
+from bridge.flows.watch import Watcher
+from bridge.metrics import Metrics
+from bridge.net import GuardedClient
+from bridge.ports import Clock, Due, Store
+from bridge.schedule import Schedule
+from bridge.settings import Kinds, Settings
+from bridge.store import open_store
+from bridge.web import ROUTES, Web
+
+log = structlog.get_logger("bridge")
+
+KINDS = Kinds(partners=partners.CONFIGS, sources={})
+"""The configuration types of every kind of partner and source."""
+
+JOBS = ("posts", "accounts", "resume", "gauges", "retention")
+_GAUGES = timedelta(seconds=10)
+_RETENTION = timedelta(minutes=10)
+_PRUNE_AT_ONCE = 500
+
+
+def utc_now() -> datetime:
+    """Give the wall time in UTC."""
+    return datetime.now(UTC)
+
+
+def new_id(prefix: str) -> str:
+    """Give a new id that sorts by time. Ids are names, not secrets, so their chance need not be a system call."""
+    return sortable(prefix, datetime.now(UTC), random.getrandbits(64).to_bytes(8))
+
+
+@dataclass
+class Bridge:
+    """The parts of one running process. `web` is what the HTTP side needs; `Bridge` itself is its `Health`."""
+
+    settings: Settings
+    kit: Kit
+    ingest: Ingest
+    publisher: Publisher
+    deliverer: Deliverer
+    watcher: Watcher
+    resumer: Resumer
+    waiters: Waiters
+    actions: Actions
+    schedule: Schedule
+    tokens: Tokens
+    _pumps: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @property
+    def web(self) -> Web:
+        """What the HTTP side is given."""
+        server = self.settings.server
+        return Web(
+            ingest=self.ingest,
+            actions=self.actions,
+            waiters=self.waiters,
+            store=self.kit.store,
+            metrics=self.kit.metrics,
+            tokens=self.tokens,
+            clock=self.kit.clock,
+            public_url=server.public_url,
+            max_body=server.max_body,
+            health=self,
+            with_admin=server.admin is None,
+        )
+
+    async def start(self) -> None:
+        """Sync what is configured, then begin to work."""
+        await self.watcher.add_keys()
+        await sync_endpoints(self.kit, self.settings)
+        await self.kit.book.refresh(self.kit.store)
+        await self.gauges()
+        self.kit.store.on_commit(self._wake)
+        watch = self.settings.watch
+        self.schedule.every("accounts", watch.accounts_every, self.watcher.accounts)
+        self.schedule.every("posts", watch.tick, self.watcher.posts)
+        self.schedule.every("resume", watch.tick, self.resumer.tick)
+        self.schedule.every("gauges", _GAUGES, self.gauges, first=_GAUGES)
+        self.schedule.every("retention", _RETENTION, self.retention, first=_RETENTION)
+        self.schedule.start()
+        self._pumps = [asyncio.create_task(flow.pump.run()) for flow in (self.publisher, self.deliverer)]
+
+    def _wake(self, due: Due) -> None:
+        if Due.COMMANDS in due:
+            self.publisher.pump.wake()
+        if Due.DELIVERIES in due:
+            self.deliverer.pump.wake()
+
+    def drain(self) -> None:
+        """Refuse new work from now on, and answer everybody who waits."""
+        self.ingest.load.draining = True
+
+    async def stop(self, limit: timedelta) -> None:
+        """Finish or release what is in flight within `limit`."""
+        self.drain()
+        pumps = [flow.pump.stop(limit.total_seconds()) for flow in (self.publisher, self.deliverer)]
+        await asyncio.gather(self.waiters.drain(), self.schedule.stop(limit), *pumps)
+        await asyncio.gather(*self._pumps, return_exceptions=True)
+
+    def live(self) -> bool:
+        """Say whether the loop's own work still goes on."""
+        return self.schedule.alive and not any(task.done() for task in self._pumps)
+
+    async def ready(self) -> Mapping[str, str]:
+        """Return what keeps us from taking work, by check."""
+        failed = {}
+        if self.ingest.load.draining:
+            failed["draining"] = "the process is stopping"
+        if not self.schedule.alive:
+            failed["scheduler"] = "the scheduler has stopped"
+        if not await self.kit.store.writable():
+            failed["store"] = "a write to the database failed"
+        return failed
+
+    async def gauges(self) -> None:
+        """Bring the gauges and what intake knows of its load up to date."""
+        counts = await self.kit.store.counts(self.kit.clock())
+        self.kit.metrics.set_counts(counts)
+        self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
+        self.ingest.load.free = free_disk(self.settings.database.url)
+
+    async def retention(self) -> None:
+        """Delete ended history that is past its time, in small batches."""
+        rules, now = self.settings.retention, self.kit.clock()
+        while True:
+            gone = await self.kit.store.prune(
+                events_before=now - rules.events,
+                attempts_before=now - rules.attempts,
+                posts_before=now - rules.posts,
+                limit=_PRUNE_AT_ONCE,
+            )
+            if not gone:
+                return
+            log.info("history.pruned", rows=gone)
+            await asyncio.sleep(0.05)
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    clock: Clock = utc_now,
+    store: Store | None = None,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> AsyncIterator[Bridge]:
+    """Open everything, start, and on leaving stop and close in the other order.
+
+    Args:
+        settings: the whole configuration.
+        clock: the time that decisions go by.
+        store: an open store; by default that of `database.url`, made and brought up to date.
+        transport: what carries partner calls instead of the network.
+
+    Raises:
+        StoreError: the database cannot be opened.
+    """
+    redactor = Redactor(settings.secrets)
+    opened = store or await open_store(settings.database.url)
+    network = GuardedClient(allow=settings.network.allow, allow_http=settings.network.allow_http)
+    try:
+        async with network:
+            bridge = build(settings, opened, network, redactor, clock=clock, transport=transport)
+            try:
+                await bridge.start()
+                yield bridge
+            finally:
+                await bridge.stop(settings.server.drain * 0.7)
+                await asyncio.gather(*(partner.close() for partner in bridge.kit.partners.values()))
+    finally:
+        await opened.close()
+
+
+def build(
+    settings: Settings,
+    store: Store,
+    network: GuardedClient,
+    redactor: Redactor,
+    *,
+    clock: Clock = utc_now,
+    transport: httpx.AsyncBaseTransport | None = None,
+) -> Bridge:
+    """Wire the parts over an open store; nothing runs yet."""
+    metrics = _metrics(settings, clock())
+    kit = Kit(
+        store=store,
+        partners={
+            name: partners.build(name, entry.config, metrics.partner_call, now=clock, transport=transport)
+            for name, entry in settings.partners.items()
+        },
+        book=Book(settings.accounts, tuple(settings.partners)),
+        metrics=metrics,
+        clock=clock,
+        new_id=new_id,
+        chance=random.random,
+    )
+    tokens = Tokens(
+        (secret, Token(entry.name, frozenset(entry.scopes), entry.accounts))
+        for entry in settings.tokens
+        for secret in entry.token
+    )
+    watcher = Watcher(kit, settings.publish, settings.watch, settings.retry)
+    keys = {name: [secret_key(secret) for secret in entry.secret] for name, entry in settings.endpoints.items()}
+    return Bridge(
+        settings=settings,
+        kit=kit,
+        ingest=Ingest(kit, settings.publish, settings.limits, {"api": sources.build("api", tokens)}),
+        publisher=Publisher(kit, settings.publish, settings.watch, watcher.listing),
+        deliverer=Deliverer(kit, settings.deliver, network, keys, redactor),
+        watcher=watcher,
+        resumer=Resumer(kit, settings.publish, settings.watch),
+        waiters=Waiters(store),
+        actions=Actions(kit),
+        schedule=Schedule(metrics.job),
+        tokens=tokens,
+    )
+
+
+def _metrics(settings: Settings, started: datetime) -> Metrics:
+    metrics = Metrics(
+        CollectorRegistry(),
+        started=started,
+        sources=("api", *settings.sources),
+        partners=settings.partners,
+        endpoints=settings.endpoints,
+        routes=ROUTES,
+        jobs=JOBS,
+    )
+    metrics.poll_interval("posts", settings.watch.first_poll)
+    metrics.poll_interval("accounts", settings.watch.accounts_every)
+    metrics.config_warnings(len(settings.warnings))
+    return metrics
+
+
+async def sync_endpoints(kit: Kit, settings: Settings) -> None:
+    """Give every configured endpoint its row, and disable those that are configured no more.
+
+    Raises:
+        StoreError: another process kept changing them.
+    """
+    known = await kit.store.endpoints()
+    step = Step(kit.moment())
+    for name, entry in settings.endpoints.items():
+        endpoint = known.get(name)
+        if endpoint is None:
+            step.add(Endpoint(name=name, url=entry.url, events=entry.events, created_at=step.now))
+        elif (endpoint.url, endpoint.events) != (entry.url, entry.events) or endpoint.reason == _UNCONFIGURED:
+            back = {"enabled": True, "reason": None} if endpoint.reason == _UNCONFIGURED else {}
+            step.edit(endpoint, url=entry.url, events=entry.events, **back)
+    for name, endpoint in known.items():
+        if endpoint.configured and endpoint.enabled and name not in settings.endpoints:
+            step.edit(endpoint, enabled=False, reason=_UNCONFIGURED)
+            step.kill_deliveries(name)
+    if not await kit.record(step):
+        raise StoreError("the endpoints were changed by another process; start again")
+
+
+_UNCONFIGURED = "unconfigured"
+
+
+def free_disk(url: str) -> int | None:
+    """Return the free bytes where a SQLite file is; None for other databases."""
+    database = make_url(url)
+    if database.get_backend_name() != "sqlite" or not database.database:
+        return None
+    return shutil.disk_usage(Path(database.database).resolve().parent).free

@@ -1,0 +1,23 @@
+"""Reading the configuration for a verb, and telling its faults to a person."""
+
+import os
+import sys
+from pathlib import Path
+
+from bridge.app import KINDS
+from bridge.core.errors import SettingsError
+from bridge.settings import Settings, load
+
+
+def read(path: Path | None) -> Settings | None:
+    """Return the settings; None after every fault was written to standard error."""
+    try:
+        return load(path, os.environ, KINDS)
+    except SettingsError as error:
+        count = len(error.faults)
+        sys.stderr.write(f"The configuration has {count} fault{'s' if count > 1 else ''}:\n")
+        for fault in error.faults:
+            sys.stderr.write(f"  {fault.field}: {fault.problem}\n")
+            if fault.remedy:
+                sys.stderr.write(f"      {fault.remedy}\n")
+        return None

@@ -1,0 +1,126 @@
+"""`bridge serve`: the service, until SIGTERM or SIGINT; then it drains and exits within `server.drain`."""
+
+import argparse
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any
+
+# httpx and structlog import rich when it is there, for terminals that `serve` does not have: 10 MB for nothing.
+if sys.argv[1:2] == ["serve"]:
+    sys.modules.setdefault("rich", None)  # type: ignore[arg-type]  # None says "not importable".
+
+import structlog
+import uvicorn
+import uvloop
+
+from bridge import __version__, logs
+from bridge.app import Bridge, running
+from bridge.cli._settings import read
+from bridge.core.errors import StoreError
+from bridge.core.redact import Redactor
+from bridge.settings import Settings
+from bridge.web import admin_app, public_app
+
+log = structlog.get_logger("bridge")
+
+_FORMATS = {"auto": None, "json": True, "console": False}
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to us, because there are two of them."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture none."""
+        yield
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve until told to stop; 1 when it could not start."""
+    settings = read(arguments.config)
+    if settings is None:
+        return 1
+    logs.configure(Redactor(settings.secrets), level=settings.log.level, as_json=_FORMATS[settings.log.format])
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            return runner.run(_serve(settings))
+    except (StoreError, OSError) as error:
+        log.error("service.not_started", error=str(error))
+        return 1
+
+
+async def _serve(settings: Settings) -> int:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    for warning in settings.warnings:
+        log.warning("config.warned", warning=warning)
+    with contextlib.ExitStack() as sockets:
+        listening = sockets.enter_context(contextlib.closing(_listen(settings.server.host, settings.server.port)))
+        admin = settings.server.admin
+        second = sockets.enter_context(contextlib.closing(_listen(admin.host, admin.port))) if admin else None
+        async with running(settings) as bridge:
+            await _run(settings, bridge, stop, listening, second)
+    log.info("service.stopped")
+    return 0
+
+
+async def _run(
+    settings: Settings, bridge: Bridge, stop: asyncio.Event, listening: socket.socket, second: socket.socket | None
+) -> None:
+    """Serve both listeners until `stop`, then let requests that are being answered finish."""
+    pairs: list[tuple[Any, socket.socket]] = [(public_app(bridge.web), listening)]
+    if second is not None:
+        pairs.append((admin_app(bridge.web), second))
+    servers = [_Server(_config(app, settings.server.drain)) for app, _ in pairs]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[sock])) for server, (_, sock) in zip(servers, pairs, strict=True)
+    ]
+    where = [f"{sock.getsockname()[0]}:{sock.getsockname()[1]}" for _, sock in pairs]
+    log.info("service.started", listening=where, version=__version__, partners=list(settings.partners))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    log.info("service.draining")
+    bridge.drain()
+    await bridge.waiters.drain()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving, return_exceptions=True)
+
+
+def _config(app: Any, drain: timedelta) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,
+        loop="none",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=max(1, int(drain.total_seconds() * 0.2)),
+        backlog=2048,
+    )
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket. It names its protocol: else every small answer waits for Nagle's algorithm."""
+    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP, flags=socket.AI_PASSIVE)
+    family, kind, protocol, _, address = found[0]
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(address)
+        sock.listen(2048)
+        sock.setblocking(False)
+    except OSError as error:
+        sock.close()
+        raise OSError(f"cannot listen on {host}:{port}: {error.strerror}; choose another server.port") from error
+    return sock
