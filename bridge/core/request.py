@@ -11,10 +11,12 @@ Field rules: Genviral "Create post" and "Update post" (docs.genviral.io, read 20
 # mypy: disable-error-code="func-returns-value"
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from difflib import get_close_matches
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,6 +43,7 @@ EDITABLE = (
     "settings",
 )
 _OWN_NAME = {"text": "caption"}
+_SPACE = re.compile(r"\s")
 _VIDEO = ("mp4", "mov", "m4v", "avi")
 _IMAGE = ("jpg", "jpeg", "png")
 _FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
@@ -157,23 +160,10 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
     """
     reader = _Reader(fields)
     _refuse_unknown(reader, EDITABLE if editing else FIELDS)
-    caption = _caption(reader)
-    given: dict[str, Any] = {
-        "caption": caption,
-        "media": _media(reader),
-        "accounts": _accounts(reader),
-        "scheduled_at": None,
-        "external_id": reader.text("external_id", 128),
-        "correlation": reader.text("correlation", 256),
-        "music_url": reader.address("music_url"),
-        "tiktok": reader.object("tiktok"),
-        "pinterest": reader.object("pinterest"),
-        "settings": reader.object("settings"),
-        "title": reader.text("title", 1000),
-        "url": reader.address("url"),
-        "excerpt": reader.text("excerpt", 10_000),
-        "tags": reader.words("tags"),
-    }
+    given: dict[str, Any] = {}
+    for name, read in _READERS.items():
+        if (name in fields or name == "caption") and (value := read(reader)) is not None:
+            given[name] = value
     dedupe = reader.flag("dedupe", default=True)
     when = reader.text("scheduled_at", 64)
     instant = None
@@ -181,10 +171,10 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
         instant, warnings, faults = parse_when(when, reader.text("timezone", 64))
         reader.warnings += warnings
         reader.faults += faults
-        given["scheduled_at"] = instant and instant.isoformat()
     if reader.faults:
         raise invalid(reader.faults)
-    given = {name: value for name, value in given.items() if value is not None}
+    if instant is not None:
+        given["scheduled_at"] = instant.isoformat()
     own = ("accounts", "scheduled_at", "external_id", "correlation")
     return PublishRequest(
         given=given,
@@ -284,8 +274,28 @@ def _media_object(reader: _Reader, media: dict[str, Any]) -> Json | None:
     return reader.fault("media.type", f"is {kind[:40]!r}" if isinstance(kind, str) else "is missing", _MEDIA_FORM)
 
 
+_READERS: Mapping[str, Callable[[_Reader], object]] = MappingProxyType(
+    {
+        "caption": _caption,
+        "media": _media,
+        "accounts": _accounts,
+        "external_id": lambda reader: reader.text("external_id", 128),
+        "correlation": lambda reader: reader.text("correlation", 256),
+        "music_url": lambda reader: reader.address("music_url"),
+        "tiktok": lambda reader: reader.object("tiktok"),
+        "pinterest": lambda reader: reader.object("pinterest"),
+        "settings": lambda reader: reader.object("settings"),
+        "title": lambda reader: reader.text("title", 1000),
+        "url": lambda reader: reader.address("url"),
+        "excerpt": lambda reader: reader.text("excerpt", 10_000),
+        "tags": lambda reader: reader.words("tags"),
+    }
+)
+"""Field -> how it is read, in the order in which faults are told. `caption` also reads `text`."""
+
+
 def _is_url(value: object) -> bool:
-    if not isinstance(value, str) or len(value) > 4096 or any(char.isspace() for char in value):
+    if not isinstance(value, str) or len(value) > 4096 or _SPACE.search(value):
         return False
     try:
         parts = urlsplit(value)

@@ -3,7 +3,7 @@
 It goes out when its cause is gone, waits for a person when it is too late, and ends when nobody came.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -42,6 +42,7 @@ def skip_retry(step: Step, command: Command) -> None:
 
 def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRules, watch: WatchRules) -> None:
     """Look through parked work, oldest first, and move what can move."""
+    probes = _probes(step, parked, watch)
     for command, post in parked:
         cause = step.world.causes.get(command.cause)
         since = max(command.parked_at or command.created_at, post.wanted_at)
@@ -49,16 +50,26 @@ def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRul
             skip_retry(step, command)
         elif step.now - since > rules.expires_after:
             end(step, command, post, FailureReason.EXPIRED)
-        elif command.cause and (cause is None or not cause.open or _may_probe(step, command, watch)):
+        elif command.cause and (cause is None or not cause.open or command.id in probes):
             _release_or_wait(step, command, post, rules)
         elif command.kind is CommandKind.RETRY:
             _stays_dead(step, command, post)
 
 
-def _may_probe(step: Step, command: Command, watch: WatchRules) -> bool:
-    """A missing plan cannot be seen from outside: its oldest waiting work is tried now and then."""
-    waited = step.now - (command.parked_at or step.now)
-    return command.cause.startswith("plan:") and waited >= watch.probe_every
+def _probes(step: Step, parked: Sequence[tuple[Command, Post]], watch: WatchRules) -> set[str]:
+    """A missing plan cannot be seen from outside: its oldest work is tried when none was for `probe_every`."""
+    waiting: dict[str, list[Command]] = {}
+    for command, _ in parked:
+        if command.cause.startswith("plan:"):
+            waiting.setdefault(command.cause, []).append(command)
+    latest = {cause: max(one.parked_at or step.now for one in commands) for cause, commands in waiting.items()}
+    return {waiting[cause][0].id for cause, at in latest.items() if step.now - at >= watch.probe_every}
+
+
+def idle_plans(step: Step, waiting: Collection[str]) -> list[str]:
+    """Return the open plan causes that nothing waits for: no probe will ever close them."""
+    plans = (cause for cause in step.world.causes.values() if cause.kind == "plan" and cause.open)
+    return [cause.id for cause in plans if cause.id not in waiting]
 
 
 def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRules) -> None:

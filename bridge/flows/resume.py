@@ -1,14 +1,18 @@
 """Resume: parked work goes out when its cause is gone, waits for a person when it is late, ends when nobody came."""
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 
 from bridge.core.errors import Conflict
 from bridge.core.model import Post, WorkState
-from bridge.core.resume import resume
+from bridge.core.resume import idle_plans, resume
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
 from bridge.flows import Kit, log
 from bridge.ports import ClaimedCommand
+
+IDLE = timedelta(minutes=10)
+"""Longer than a command may be leased: a probe that is under way does not count as waiting."""
 
 PAGE = 200
 """Parked commands that one step looks at."""
@@ -19,14 +23,26 @@ class Resumer:
 
     def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, *, page: int = PAGE) -> None:
         self.kit, self.rules, self.watch, self.page = kit, rules, watch, page
+        self._idle_since: dict[str, datetime] = {}
 
     async def tick(self) -> int:
         """One pass over everything that is parked; answers how many commands became due."""
         released, after = 0, ""
+        waiting: set[str] = set()
         while page := await self.kit.store.parked(self.page, after):
             released += await self._page(page)
+            waiting |= {item.command.cause for item in page}
             after = page[-1].command.id
+        await self.kit.step(lambda step, _: self._close_idle(step, waiting))
         return released
+
+    def _close_idle(self, step: Step, waiting: set[str]) -> None:
+        """Close a plan's cause that nothing has waited for since longer than a probe can be under way."""
+        idle = idle_plans(step, waiting)
+        self._idle_since = {cause: self._idle_since.get(cause, step.now) for cause in idle}
+        for cause, since in self._idle_since.items():
+            if step.now - since > IDLE:
+                step.close_cause(cause, "nothing waits for it any more")
 
     async def _page(self, page: list[ClaimedCommand]) -> int:
         def decide(step: Step, posts: Mapping[str, Post]) -> list[str]:

@@ -301,6 +301,14 @@ async def test_a_missing_plan_is_probed_by_one_post_at_a_time(town):
     assert len(town.wire.creates) - before <= 6
 
 
+async def test_a_plan_that_nothing_waits_for_any_more_needs_nobody(town):
+    town.sim.world.keys[next(iter(town.sim.world.keys))].tiktok_subscription = False
+    hosted = await town.sent(accounts=["ugc-tiktok"])
+    await town.actions.drop(hosted, ())
+    await town.advance(25)
+    assert await town.told("attention.*") == ["attention.opened", "attention.closed"]
+
+
 # Refusals of one request.
 
 

@@ -5,6 +5,7 @@ vendor's skill repository, docs/api/posts.md (read 2026-05).
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from types import MappingProxyType
 
 _X = frozenset({"who_can_reply_post", "community", "made_with_ai", "paid_partnership"})
@@ -50,6 +51,7 @@ SETTINGS: Mapping[str, frozenset[str]] = MappingProxyType(
 """Provider key under `settings` -> its fields. Any other key is answered with 422."""
 
 
+@lru_cache(maxsize=256)
 def family(platform: str) -> str:
     """Return the platform a word stands for: `linkedin-page` is `linkedin`, `twitter` is `x`."""
     base = platform.lower().partition("-")[0]
