@@ -356,6 +356,10 @@ class Metrics:
         """Show how many warnings the configuration has."""
         self._warnings.set(count)
 
+    def config_warned(self) -> None:
+        """Count a warning about the configuration that only running could show."""
+        self._warnings.inc()
+
     def set_counts(self, counts: Counts) -> None:
         """Show what the store counted; whatever it no longer mentions goes to 0."""
         self._posts.replace(counts.posts.items())

@@ -25,6 +25,7 @@ class Watcher:
 
     def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, retry: RetryRules) -> None:
         self.kit, self.rules, self.watch, self.retry = kit, rules, watch, retry
+        self._twins: set[frozenset[str]] = set()
 
     async def add_keys(self) -> None:
         """Give every configured key its row."""
@@ -132,6 +133,22 @@ class Watcher:
             log.warning("watch.listing_put_off", partner=name)
             return
         self.kit.metrics.polled(name, "accounts", self.kit.clock())
+        await self._warn_of_twins(name)
+
+    async def _warn_of_twins(self, name: str) -> None:
+        """Say once that two keys see the same workspace: an account id then means either, and both poll it."""
+        keys = await self.kit.store.keys()
+        mine = keys[name]
+        for other in self.kit.partners.keys() - {name}:
+            twins = frozenset({name, other})
+            if other not in keys or (keys[other].kind, keys[other].scope) != (mine.kind, mine.scope):
+                continue
+            if twins not in self._twins:
+                self._twins.add(twins)
+                self.kit.metrics.config_warned()
+                first, second = sorted(twins)
+                warning = f"partners.{first} and partners.{second} see the same workspace; keep one of the keys"
+                log.warning("config.warned", warning=warning)
 
     async def _failed(self, partner: Partner, error: PartnerError, what: str) -> None:
         """Note a failed read; it says something of the key, and nothing of posts or accounts."""

@@ -423,3 +423,13 @@ async def test_attention_says_what_happened_what_waits_and_what_to_do(town):
     _, event, _ = await town.store.delivery(delivery.id)
     assert b"brandhq.tt" in event.body
     assert b"what_to_do" in event.body
+
+
+async def test_two_keys_that_see_the_same_workspace_are_told_once(build_town):
+    town = await build_town(two_keys=True)
+    assert town.metric("bridge_config_warnings") == 0
+    first, second = town.sim.world.keys.values()
+    second.workspace_id = first.workspace_id
+    await town.watcher.accounts()
+    await town.watcher.accounts()
+    assert town.metric("bridge_config_warnings") == 1
