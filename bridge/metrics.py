@@ -396,8 +396,6 @@ This page is written by `bridge.metrics.reference`; a test compares the two.
 | Metric | Type | Labels and their values | What it tells |
 | --- | --- | --- | --- |"""
 
-_ORIGINS = """
-Labels without values above take them from the configuration and the build:
-
-| Label | Values |
-| --- | --- |"""
+_ORIGINS = (
+    "\nLabels without values above take them from the configuration and the build:\n\n| Label | Values |\n| --- | --- |"
+)

@@ -66,15 +66,15 @@ async def _serve(settings: Settings) -> int:
         admin = settings.server.admin
         second = sockets.enter_context(contextlib.closing(_listen(admin.host, admin.port))) if admin else None
         async with running(settings) as bridge:
-            await _run(settings, bridge, stop, listening, second)
+            asked = await _run(settings, bridge, stop, listening, second)
     log.info("service.stopped")
-    return 0
+    return 0 if asked else 1
 
 
 async def _run(
     settings: Settings, bridge: Bridge, stop: asyncio.Event, listening: socket.socket, second: socket.socket | None
-) -> None:
-    """Serve both listeners until `stop`, then let requests that are being answered finish."""
+) -> bool:
+    """Serve both listeners until `stop`, then let requests that are being answered finish; False when a server failed."""
     pairs: list[tuple[Any, socket.socket]] = [(public_app(bridge.web), listening)]
     if second is not None:
         pairs.append((admin_app(bridge.web), second))
@@ -87,12 +87,16 @@ async def _run(
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
+    for server_task in (task for task in serving if task.done()):
+        error = server_task.exception()
+        log.error("service.failed", error=str(error or "a listener ended by itself"), exc_info=error)
     log.info("service.draining")
     bridge.drain()
     await bridge.waiters.drain()
     for server in servers:
         server.should_exit = True
     await asyncio.gather(*serving, return_exceptions=True)
+    return stop.is_set()
 
 
 def _config(app: Any, drain: timedelta) -> uvicorn.Config:

@@ -141,14 +141,17 @@ def park_for_account(step: Step, command: Command, post: Post, target: Target, a
     park(step, command, post, cause=cause, reason=FailureReason.ACCOUNT_INACTIVE, detail=detail, do=do)
 
 
-def start(step: Step, command: Command, body: bytes) -> Command:
-    """Note, before the call, that these bytes go out now: a crash leaves the attempt `started` and the bytes frozen."""
+def start(step: Step, command: Command, body: bytes, *, absent: bool = False) -> Command:
+    """Note, before the call, that these bytes go out now: a crash leaves the attempt `started` and the bytes frozen.
+
+    `absent`: what was sent before was looked for and is not there, so a later look need not go back beyond now.
+    """
     command = step.edit(
         command,
         body=body,
         calls=command.calls + 1,
         attempts=command.attempts + 1,
-        sent_at=command.sent_at or step.now,
+        sent_at=step.now if absent else command.sent_at or step.now,
         first_attempt_at=command.first_attempt_at or step.now,
     )
     step.attempt(Attempt(command.id, command.calls, command.post_id, step.now))

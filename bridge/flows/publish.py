@@ -54,21 +54,22 @@ class Publisher:
         if not prepare(step, claimed.command, claimed.post, self.rules):
             kept = await self.kit.record(step)
             return step.see(claimed.command) if kept else None
+        if not self._must_find(partner, claimed.command):
+            return await self._send(partner, claimed)
         try:
-            if (found := await self._find_first(partner, claimed)) is not None:
-                return await self._settle(claimed, found, None)
+            found = await partner.find(claimed.command, claimed.post)
         except PartnerError as error:
             return await self._put_off(claimed, error)
-        return await self._send(partner, claimed)
+        if found is not None:
+            return await self._settle(claimed, found, None)
+        return await self._send(partner, claimed, absent=True)
 
-    async def _find_first(self, partner: Partner, claimed: ClaimedCommand) -> Receipt | None:
-        """Look for a post whose answer was lost, where its bytes may not simply be sent again."""
-        lost = claimed.command.kind is CommandKind.PUBLISH and claimed.command.body is not None
-        if not lost or not partner.must_find(claimed.command, self.kit.clock()):
-            return None
-        return await partner.find(claimed.command, claimed.post)
+    def _must_find(self, partner: Partner, command: Command) -> bool:
+        """Whether an answer was lost and its bytes may not simply be sent again."""
+        lost = command.kind is CommandKind.PUBLISH and command.body is not None
+        return lost and partner.must_find(command, self.kit.clock())
 
-    async def _send(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
+    async def _send(self, partner: Partner, claimed: ClaimedCommand, *, absent: bool = False) -> Command | None:
         """Write the attempt, call, and settle. Bytes whose answer may be lost are sent again as they are."""
         command, now = claimed.command, self.kit.clock()
         body = command.body
@@ -79,7 +80,7 @@ class Publisher:
             body = built.body
         step = Step(self.kit.moment(), await self.kit.world())
         was_lost = command.body is not None
-        start(step, command, body)
+        start(step, command, body, absent=absent)
         write = step.write()
         if not await self.kit.record(step):
             return None

@@ -31,7 +31,8 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> 
     _tokens(built["tokens"], faults)
     _partners(tree, built["partners"], faults)
     _accounts(built["accounts"], _keys(tree, "partners"), faults)
-    for name, endpoint in built["endpoints"].items():
+    for name, raw in (tree.get("endpoints") or {}).items() if isinstance(tree.get("endpoints"), dict) else ():
+        endpoint = built["endpoints"].get(name) or _salvaged(raw)
         _endpoint(endpoint, ("endpoints", name), built.get("network", Reach()), faults)
     _server(built.get("server", Server()), faults)
     _database(built.get("database", Database()), tree, faults)
@@ -93,6 +94,17 @@ def _accounts(accounts: Mapping[str, AccountEntry], partners: Iterable[str], fau
             faults.add((*trail, "id"), "is given, and platform or username too", "Keep the id, or the other two.")
         elif account.id is None and any(halves):
             faults.add(trail, "does not say which account", "Give its id, or its platform and its username.")
+
+
+def _salvaged(raw: object) -> EndpointEntry:
+    """Return what is sound of an endpoint that could not be built, so that its other faults are told at once."""
+    given = raw if isinstance(raw, dict) else {}
+    url, events = given.get("url"), given.get("events")
+    known = events if isinstance(events, list) and all(isinstance(one, str) for one in events) else ()
+    return EndpointEntry(url=str(url) if isinstance(url, str) else _SOUND_URL, secret=(), events=tuple(known))
+
+
+_SOUND_URL = "https://example.com"
 
 
 def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach, faults: Faults) -> None:

@@ -230,3 +230,8 @@ def test_an_anchor_may_be_used_twice(read):
     assert settings.publish.max_late == timedelta(hours=1)
     merged = "x: &x {kind: plain, token: {env: KEY}}"
     assert read(f"partners:\n  {merged}\n  y: {{<<: *x, token: {{env: CALLER}}}}").partners["y"].kind == "plain"
+
+
+def test_an_endpoint_without_its_secret_is_told_all_that_is_wrong_with_it(refused):
+    faults = refused("endpoints: {ops: {url: 'http://10.0.0.1/hook', secret: {env: NONE}, events: ['pots.*']}}")
+    assert set(faults) == {"endpoints.ops.secret", "endpoints.ops.url", "endpoints.ops.events[0]"}

@@ -15,7 +15,7 @@ import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Account, Command, CommandKind, Json, Judgement, Listing, Post, Receipt, Snapshot
-from bridge.partners._http import Answer, Budget, Http, Observe, Priority
+from bridge.partners._http import WRITE_S, Answer, Budget, Http, Observe, Priority
 from bridge.partners.genviral import judge, limits, reading, replies, requests
 from bridge.partners.genviral.config import Contract, GenviralConfig
 from bridge.ports import Checked, Clock, Later, Reading, Send
@@ -117,10 +117,10 @@ class Genviral:
         if command.kind is not CommandKind.PUBLISH or command.sent_at is None:
             return None
         wanted = reading.Wanted.of(command.body, post)
-        window = reading.Window(since=command.sent_at - reading.SKEW)
+        window = reading.Window(command.sent_at - reading.SKEW, self._last_possible(command.sent_at))
         found: list[Json] = []
         for _ in range(_FIND_PAGES):
-            page, _read_at = await self._list(window, Priority.COMMAND)
+            page, _read_at = await self._list(window, Priority.READ)
             found = [one for one in page if wanted.matches(one)] or found
             narrower = window.before(page)
             if narrower is None:
@@ -129,6 +129,14 @@ class Genviral:
         raise PartnerError(
             FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail="too many posts to look through"
         )
+
+    def _last_possible(self, sent_at: datetime) -> datetime | None:
+        """Return when a lost create can have been stored at the latest; None for now.
+
+        Under v1 nothing is sent again unless it was found absent, and `sent_at` is then the later sending's.
+        """
+        last = sent_at + timedelta(seconds=WRITE_S) + reading.SKEW
+        return last if self._config.contract is Contract.V1 and last < self._now() else None
 
     async def read(self, tracked: Sequence[Post], cursor: str | None, budget: int) -> Reading:
         """Read posts, most due first: scheduled ones a page at a time where that saves calls, all others by GET.
