@@ -257,7 +257,7 @@ def _metrics(settings: Settings, started: datetime) -> Metrics:
     )
     metrics.poll_interval("posts", settings.watch.first_poll)
     metrics.poll_interval("accounts", settings.watch.accounts_every)
-    metrics.config_warnings(len(settings.warnings))
+    metrics.config_warned(len(settings.warnings))
     return metrics
 
 

@@ -352,13 +352,9 @@ class Metrics:
         kind = "busy" if isinstance(error, StoreBusy) else "full" if isinstance(error, StoreFull) else "error"
         self._storage_errors.at(kind).inc()
 
-    def config_warnings(self, count: int) -> None:
-        """Show how many warnings the configuration has."""
-        self._warnings.set(count)
-
-    def config_warned(self) -> None:
-        """Count a warning about the configuration that only running could show."""
-        self._warnings.inc()
+    def config_warned(self, count: int = 1) -> None:
+        """Count warnings about the configuration."""
+        self._warnings.inc(count)
 
     def set_counts(self, counts: Counts) -> None:
         """Show what the store counted; whatever it no longer mentions goes to 0."""

@@ -74,7 +74,7 @@ async def _serve(settings: Settings) -> int:
 async def _run(
     settings: Settings, bridge: Bridge, stop: asyncio.Event, listening: socket.socket, second: socket.socket | None
 ) -> bool:
-    """Serve both listeners until `stop`, then let requests that are being answered finish; False when a server failed."""
+    """Serve both listeners until `stop`, then let running requests finish; False when a server ended by itself."""
     pairs: list[tuple[Any, socket.socket]] = [(public_app(bridge.web), listening)]
     if second is not None:
         pairs.append((admin_app(bridge.web), second))
