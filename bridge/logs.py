@@ -111,7 +111,7 @@ def _json(redactor: Redactor) -> list[Processor]:
             written = orjson.dumps(redactor.json(line), default=str, option=_RENDERING)
         return written
 
-    return [structlog.contextvars.merge_contextvars, structlog.processors.format_exc_info, cast(Processor, render)]
+    return [structlog.processors.format_exc_info, cast(Processor, render)]
 
 
 def _console(redactor: Redactor, *, colors: bool) -> list[Processor]:
@@ -119,7 +119,6 @@ def _console(redactor: Redactor, *, colors: bool) -> list[Processor]:
         return {key: redactor.field(key, value) for key, value in event.items()}
 
     return [
-        structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
         structlog.processors.format_exc_info,
         structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False),

@@ -146,13 +146,6 @@ def test_values_json_does_not_know_are_written_as_text(lines):
     assert lines.json()[0]["pair"] == [1, {"2": 3}]
 
 
-def test_bound_facts_of_a_context_join_the_line(lines):
-    with structlog.contextvars.bound_contextvars(event_id="evt_1"):
-        structlog.get_logger().info("step.taken")
-
-    assert lines.json()[0]["event_id"] == "evt_1"
-
-
 def test_a_terminal_gets_readable_lines_without_secrets():
     stream = Lines(terminal=True)
     logs.configure(Redactor([SECRET]), stream=stream)

@@ -126,7 +126,7 @@ CALLS = {
         lambda m: m.poll_interval("accounts", timedelta(minutes=1)),
         {"poll_interval_seconds": ({"what": "accounts"}, 60)},
     ),
-    "warnings": (lambda m: m.config_warnings(2), {"config_warnings": ({}, 2)}),
+    "warnings": (lambda m: m.config_warned(2), {"config_warnings": ({}, 2)}),
     "busy": (lambda m: m.storage_error(StoreBusy("")), {"storage_errors_total": ({"kind": "busy"}, 1)}),
     "full": (lambda m: m.storage_error(StoreFull("")), {"storage_errors_total": ({"kind": "full"}, 1)}),
     "gone": (lambda m: m.storage_error(StoreError("")), {"storage_errors_total": ({"kind": "error"}, 1)}),

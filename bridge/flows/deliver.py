@@ -37,6 +37,7 @@ class Deliverer:
         self.endpoints: Mapping[str, Endpoint] = {}
         self.pump = Pump(self.claim, self.act, most=rules.concurrency)
         self._timeout_s = rules.timeout.total_seconds()
+        self._log = log.bind()
         self._lease = rules.timeout + timedelta(seconds=45)
 
     async def claim(self, room: int) -> Sequence[ClaimedDelivery]:
@@ -133,7 +134,7 @@ class Deliverer:
     def _report(self, delivery: Delivery, attempt: Attempt, took_s: float, *, kept: bool) -> None:
         outcome: DeliveryOutcome = _OUTCOMES[delivery.state] if kept else "stale"
         self.kit.metrics.delivery(delivery.destination, outcome, took_s, attempt.reason)
-        level = log.info if attempt.reason is None else log.warning
+        level = self._log.info if attempt.reason is None else self._log.warning
         level(
             "delivery.attempted",
             delivery_id=delivery.id,

@@ -53,6 +53,7 @@ class Ingest:
     def __init__(self, kit: Kit, rules: PublishRules, limits: Limits, sources: Mapping[str, Source]) -> None:
         self.kit, self.rules, self.limits, self.sources = kit, rules, limits, sources
         self.load = Load()
+        self._log = log.bind()
 
     async def receive(self, name: str, raw: RawRequest) -> Answer:
         """Take one request to a source.
@@ -68,7 +69,9 @@ class Ingest:
         outcome: EventOutcome = "duplicate" if answer.accepted.duplicate else "accepted"
         self.kit.metrics.event(name, outcome)
         posts = [post.id for post in answer.posts]
-        log.info("event.accepted", source=name, event_id=answer.accepted.event_id, post_ids=posts, outcome=outcome)
+        self._log.info(
+            "event.accepted", source=name, event_id=answer.accepted.event_id, post_ids=posts, outcome=outcome
+        )
         return answer
 
     async def _receive(self, name: str, raw: RawRequest) -> Answer:
