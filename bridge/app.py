@@ -16,7 +16,7 @@ from sqlalchemy import make_url
 
 from bridge import partners, sources
 from bridge.core.errors import StoreError
-from bridge.core.model import Endpoint
+from bridge.core.model import Endpoint, PostState
 from bridge.core.redact import Redactor
 from bridge.core.signing import secret_key
 from bridge.core.step import Step
@@ -99,6 +99,7 @@ class Bridge:
         await self.watcher.add_keys()
         await sync_endpoints(self.kit, self.settings)
         await self.kit.book.refresh(self.kit.store)
+        await warn_of_missing_keys(self.kit)
         await self.gauges()
         self.kit.store.on_commit(self._wake)
         watch = self.settings.watch
@@ -285,6 +286,25 @@ async def sync_endpoints(kit: Kit, settings: Settings) -> None:
 
 
 _UNCONFIGURED = "unconfigured"
+
+
+async def warn_of_missing_keys(kit: Kit) -> None:
+    """Say of each key that left the configuration how many of its posts nobody sends or watches any more."""
+    now = kit.clock()
+    counts = (await kit.store.counts(now)).posts
+    for name in sorted({name for name, _ in counts} - kit.partners.keys()):
+        unsent = counts.get((name, PostState.ACCEPTED), 0) + counts.get((name, PostState.PARKED), 0)
+        watched = len(await kit.store.tracked(name, now + _EVER, _COUNTED))
+        if unsent or watched:
+            kit.metrics.config_warned()
+            left = f"{unsent} of its posts were not sent and {watched}{'+' if watched == _COUNTED else ''} not watched"
+            warning = f"partners.{name}: is not configured any more, so {left} to their end; put the key back"
+            log.warning("config.warned", warning=warning, partner=name, unsent=unsent, watched=watched)
+
+
+_EVER = timedelta(days=3650)
+_COUNTED = 1000
+"""How many watched posts of a missing key are counted."""
 
 
 def free_disk(url: str) -> int | None:

@@ -84,7 +84,10 @@ class Source(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """What a partner's rules say of a request before it is sent: `faults` refuse it, `warnings` do not."""
+    """What a partner's rules say of a request before it is sent: `faults` refuse it, `warnings` do not.
+
+    A warning with the code `NOT_TARGETED` is about something that no account would get; an edit is refused for it.
+    """
 
     faults: tuple[Fault, ...] = ()
     warnings: tuple[Json, ...] = ()
@@ -147,8 +150,11 @@ class Partner(Protocol):
         """Whether a command whose answer was lost must be looked for (`find`) before its bytes are sent again."""
         ...
 
-    async def find(self, command: Command, post: Post) -> Receipt | None:
-        """Look by list for a post whose answer was lost; None when it is not there."""
+    async def find(self, command: Command, post: Post) -> list[Receipt]:
+        """Look by list for a post whose answer was lost; every post that may be it, oldest first.
+
+        A list does not show whose a post is: another post of ours with the same content is answered, too.
+        """
         ...
 
     async def read(self, tracked: Sequence[Post], cursor: str | None, budget: int) -> Reading:

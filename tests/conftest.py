@@ -4,9 +4,28 @@ import ipaddress
 import os
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
+
+_INTEGRATION = ("simulator", "partners", "store", "flows", "web", "crash", "e2e")
+"""Folders whose tests need a simulator, a database or processes: none of them is in the fast part."""
+
+# On a laptop fewer examples, so that the fast part stays fast; CI looks further.
+hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
+hypothesis.settings.register_profile("thorough", max_examples=100, deadline=None)
+hypothesis.settings.load_profile("thorough" if os.environ.get("CI") else "quick")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Leave the integration folders out of the fast part."""
+    here = Path(__file__).parent
+    for item in items:
+        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in _INTEGRATION:
+            item.add_marker(pytest.mark.slow)
+
 
 _refused: list[str] = []
 

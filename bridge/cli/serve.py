@@ -109,6 +109,7 @@ def _config(app: Any, drain: timedelta) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,
         timeout_graceful_shutdown=max(1, int(drain.total_seconds() * 0.2)),
         backlog=2048,
     )

@@ -1,11 +1,11 @@
 """What a listing of a key's accounts changes: who is connected, gone, or back, and what that opens and closes."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.core.errors import FailureReason, PartnerError
-from bridge.core.model import Account, AccountState, Key, Listed, Listing
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.model import Account, AccountState, Cause, Command, Key, Listed, Listing
 from bridge.core.retry import BREAKER, breaker_hold, command_backoff
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step, account_cause, key_cause
@@ -15,17 +15,21 @@ _REFRESH = timedelta(hours=1)
 
 
 def observe_listing(
-    step: Step, key: Key, listing: Listing, rules: WatchRules, refused: frozenset[str] = frozenset()
+    step: Step, key: Key, listing: Listing, rules: WatchRules, refused: frozenset[str] | None = None
 ) -> None:
     """Apply a 200 listing.
 
     The first one is a silent baseline. An account that is absent `misses_before_disconnected` times in a row under an
-    unchanged scope is disconnected; one that the partner has just `refused` needs no second miss.
+    unchanged scope is disconnected. A listing that was asked for between times says what is absent only of the accounts
+    that the partner has just `refused`; these need no second miss. Another workspace blocks the key and says nothing.
     """
     first = key.listed_at is None
     same_scope = key.scope == listing.scope
     known = {a.id: a for a in step.world.accounts.values() if a.partner == key.name}
     listed = {row.id: row for row in listing.accounts}
+    if not first and not same_scope and known and not known.keys() & listed.keys():
+        _block_elsewhere(step, key, listing, rules)
+        return
     for row in listing.accounts:
         if row.id not in known:
             _appeared(step, key, row, known, listed, silent=first)
@@ -83,15 +87,14 @@ def _present(step: Step, account: Account, row: Listed) -> None:
         step.edit(seen, misses=0, last_seen_at=step.now)
 
 
-def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[str]) -> None:
+def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[str] | None) -> None:
     """An account that a listing of the same scope did not show."""
     account = step.see(account)
-    if account.state not in _USABLE or (refused and account.id not in refused):
-        # A listing that a refusal asked for comes at any time: it counts for the refused accounts only.
+    if account.state not in _USABLE or (refused is not None and account.id not in refused):
         return
     misses = account.misses + 1
     account = step.edit(account, misses=misses)
-    if misses >= rules.misses_before_disconnected or account.id in refused:
+    if misses >= rules.misses_before_disconnected or refused:
         _lost(step, account, AccountState.DISCONNECTED, "no longer listed as active")
 
 
@@ -109,33 +112,97 @@ def _lost(step: Step, account: Account, state: AccountState, detail: str) -> Non
 
 
 def _answered(step: Step, key: Key, listing: Listing) -> None:
-    """The key works: note the scope, and recover it when it was blocked or its breaker was open."""
-    recover(step, key)
+    """The key works: note the scope, and recover it when it was blocked or its breaker was open.
+
+    A listing proves nothing about writes: when one of them was refused, it only lets reads and one probe go.
+    """
+    if key.blocked is None or key.probe_at is None:
+        recover(step, key)
+    elif key.failures or key.held_until is not None:
+        step.edit(key, failures=0, held_until=None)
     changed = key.scope != listing.scope or key.listed_at is None
     if changed or step.now - (key.listed_at or step.now) >= _REFRESH:
         step.edit(key, scope=listing.scope, listed_at=step.now)
 
 
-def recover(step: Step, key: Key) -> None:
+def recover(step: Step, key: Key, how: str = "the key is accepted again") -> None:
     """A call of the key succeeded: close its breaker, and tell it when it was blocked. A Retry-After goes on."""
     before = step.see(key)
     if before.blocked is not None or before.failures:
         open_breaker = before.blocked is not None or before.failures >= BREAKER
         held = None if open_breaker else before.held_until
-        key = step.edit(key, blocked=None, detail=None, failures=0, held_until=held)
+        key = step.edit(key, blocked=None, detail=None, failures=0, held_until=held, probe_at=None)
     if before.blocked is not None:
         step.tell_key(key, "partner.recovered", "blocked", "ok")
-        step.close_cause(key_cause(key.name), "the key is accepted again")
+        step.close_cause(key_cause(key.name), how)
 
 
-def block(step: Step, key: Key, error: PartnerError, hold: timedelta, *, waits: Iterable[str] = ()) -> None:
-    """The partner refuses the key or its plan: hold it until the next probe, and tell it once."""
-    told = step.see(key).blocked is not None
-    held_until = _at_least(step, key, max(hold, error.retry_after or hold))
-    key = step.edit(key, blocked=error.reason, detail=error.detail, held_until=held_until)
+def block(
+    step: Step, key: Key, error: PartnerError, hold: timedelta, *, write: bool = False, waits: Iterable[str] = ()
+) -> None:
+    """The partner refuses the key or its plan: hold it until the next probe, and tell it once.
+
+    When it is a `write` that is refused, reads go on as soon as a listing has shown that they may.
+    """
+    before = step.see(key)
+    told = before.blocked is not None
+    wait = max(hold, error.retry_after or hold)
+    if write:
+        key = step.edit(key, probe_at=step.now + wait)
+    if not write or before.probe_at is None or error.retry_after is not None:
+        key = step.edit(key, held_until=_at_least(step, before, wait))
+    key = step.edit(key, blocked=error.reason, detail=error.detail)
     if not told:
         step.tell_key(key, "partner.blocked", "ok", "blocked", reason=error.reason, error=error.detail)
         step.open_cause(key_cause(key.name), key.name, error.reason, error.detail, waits=list(waits))
+
+
+def _block_elsewhere(step: Step, key: Key, listing: Listing, rules: WatchRules) -> None:
+    """The key sees another workspace, with none of our accounts: what it says of our posts there means nothing."""
+    if key.blocked is not FailureReason.OTHER_WORKSPACE:
+        # What it was blocked for until now is over: its cause is another.
+        recover(step, key)
+    detail = f"the key sees {listing.scope} and none of the accounts that it saw in {key.scope}"
+    error = PartnerError(FailureReason.OTHER_WORKSPACE, FailureClass.NEEDS_HUMAN, detail=detail, key_wide=True)
+    block(step, step.see(key), error, rules.probe_every)
+
+
+def may_read(key: Key, now: datetime) -> bool:
+    """Say whether posts are read with a key: it is not held, and not blocked for more than writes."""
+    if key.blocked is not None:
+        return _reads_work(key)
+    return key.held_until is None or key.held_until <= now
+
+
+def _reads_work(key: Key) -> bool:
+    """Whether a write was refused and a listing has been answered since."""
+    return key.probe_at is not None and key.held_until is None
+
+
+def may_probe(step: Step, cause: Cause) -> bool:
+    """Say whether one command that waits for a key may be tried now, to see whether writes work again."""
+    key = step.world.keys.get(cause.partner)
+    if key is None or cause.kind != "key":
+        return False
+    key = step.see(key)
+    return key.probe_at is not None and key.probe_at <= step.now and _reads_work(key)
+
+
+def note_probe(step: Step, cause: Cause, rules: WatchRules) -> None:
+    """Let the next probe of a key wait for its turn, now that one goes out."""
+    if may_probe(step, cause):
+        step.edit(step.world.keys[cause.partner], probe_at=step.now + rules.probe_every)
+
+
+def is_probe(key: Key, command: Command) -> bool:
+    """Say whether a command of a blocked key goes out all the same: it was let go to see whether writes work again."""
+    return command.cause == key_cause(key.name) and _reads_work(key)
+
+
+def idle_keys(step: Step, waiting: Collection[str]) -> list[Key]:
+    """Return the keys that only a write can unblock while none waits to be that write."""
+    keys = step.world.keys.values()
+    return [key for key in keys if _reads_work(key) and key_cause(key.name) not in waiting]
 
 
 def _at_least(step: Step, key: Key, hold: timedelta) -> datetime:

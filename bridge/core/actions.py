@@ -32,7 +32,8 @@ def edit(
 ) -> Command | None:
     """Change a post; returns the command when its partner must be asked, None when it is done.
 
-    `changes` holds content fields (None clears one) and `scheduled_at` (an aware datetime, or None for "now").
+    `changes` holds content fields (None clears one) and `scheduled_at` (an aware datetime, or None for "now"). Changes
+    that have not begun to go to the partner go with these; the store lets none overtake another.
     """
     if is_unsent(post):
         _edit_here(step, post, _publish_of(post, commands), changes, targets)
@@ -41,7 +42,33 @@ def edit(
     wire = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
     if targets is not None:
         wire["accounts"] = [{"id": target.account} for target in targets]
-    return step.new_command(post, CommandKind.UPDATE, step.now, payload={"changes": wire})
+    waiting = [command for command in _updates(commands) if not command.lease_until and command.body is None]
+    command = step.new_command(post, CommandKind.UPDATE, step.now, payload={"changes": _fold(waiting, wire)})
+    for older in waiting:
+        done = {"state": WorkState.DONE, "settled_at": step.now, "reason": None}
+        step.edit(older, detail=f"its changes went on in {command.id}", **done)
+    return command
+
+
+def under_way(commands: Sequence[Command]) -> dict[str, Any]:
+    """Return the changes that a partner has been or will be asked for and has not answered."""
+    return _fold(_updates(commands), {})
+
+
+def _updates(commands: Sequence[Command]) -> list[Command]:
+    """Return the updates that are not settled, oldest first."""
+    waiting = (WorkState.DUE, WorkState.PARKED)
+    found = (command for command in commands if command.kind is CommandKind.UPDATE and command.state in waiting)
+    return sorted(found, key=lambda command: command.number)
+
+
+def _fold(updates: Sequence[Command], newest: Mapping[str, Any]) -> dict[str, Any]:
+    """Lay changes over each other: the newest value of a field wins; settings are merged by provider, as there."""
+    folded: dict[str, Any] = {}
+    for changes in (*(command.payload["changes"] for command in updates), newest):
+        settings = {**(folded.get("settings") or {}), **(changes.get("settings") or {})}
+        folded |= {**changes, "settings": settings} if changes.get("settings") else changes
+    return folded
 
 
 def _edit_here(
@@ -70,7 +97,7 @@ def cancel(step: Step, post: Post, commands: Sequence[Command]) -> Command | Non
         step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
         return None
     _refuse_unless(post, CHANGEABLE, "canceled")
-    _supersede(step, commands, FailureReason.CANCELED)
+    _supersede(step, commands, FailureReason.CANCELED, CommandKind.RETRY, CommandKind.UPDATE)
     return step.new_command(post, CommandKind.CANCEL, step.now)
 
 
@@ -84,7 +111,7 @@ def retry(step: Step, post: Post, commands: Sequence[Command]) -> Command:
     failed = [target.account for target in post.targets if target.state is TargetState.FAILED]
     if not failed:
         raise Problem(409, "nothing_to_retry", "No account of this post has failed. GET the post for its state.")
-    _supersede(step, commands, FailureReason.DROPPED)
+    _supersede(step, commands, FailureReason.DROPPED, CommandKind.RETRY)
     rows = tuple(
         replace(t, retries=0, choice=Choice.RETRY, retry_at=step.now) if t.account in failed else t
         for t in post.targets
@@ -164,14 +191,10 @@ def _parked(post: Post, commands: Sequence[Command]) -> list[Command]:
     return parked
 
 
-def _supersede(step: Step, commands: Sequence[Command], reason: FailureReason) -> None:
-    """End retries that were planned or parked: a person has decided otherwise."""
+def _supersede(step: Step, commands: Sequence[Command], reason: FailureReason, *kinds: CommandKind) -> None:
+    """End work that was planned or parked: a person has decided otherwise."""
     for command in commands:
-        if (
-            command.kind is CommandKind.RETRY
-            and command.state in (WorkState.DUE, WorkState.PARKED)
-            and not command.lease_until
-        ):
+        if command.kind in kinds and command.state in (WorkState.DUE, WorkState.PARKED) and not command.lease_until:
             step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
 
 

@@ -65,6 +65,7 @@ class FailureReason(StrEnum):
     # What we decided ourselves.
     ACCOUNT_INACTIVE = "account_inactive"
     KEY_BLOCKED = "key_blocked"
+    OTHER_WORKSPACE = "other_workspace"
     NEEDS_HUMAN = "needs_human"
     TOO_LATE = "too_late"
     GAVE_UP = "gave_up"

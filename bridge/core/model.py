@@ -41,7 +41,10 @@ class RawRequest:
 
     def header(self, name: str) -> str | None:
         """Return the first header of that (lower-case) name, or None."""
-        return next((value for key, value in self.headers if key == name), None)
+        for key, value in self.headers:
+            if key == name:
+                return value
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -251,8 +254,8 @@ class Key:
     """A partner credential: its scope, its breaker, and until when it is held.
 
     `blocked` is set on 401/402/403 (a person must act; probed slowly). `failures` counts 5xx and time-outs in a row.
-    `held_until` stops every call of the key (Retry-After, open breaker, next probe). `cursor` belongs to the partner's
-    read.
+    `held_until` stops every call of the key (Retry-After, open breaker, next probe). `probe_at` is set while a write is
+    what was refused: only a write can end that, and one may be tried then. `cursor` belongs to the partner's read.
     """
 
     name: str
@@ -262,6 +265,7 @@ class Key:
     detail: str | None = None
     failures: int = 0
     held_until: datetime | None = None
+    probe_at: datetime | None = None
     listed_at: datetime | None = None
     cursor: str | None = None
     sequence: int = 0

@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.core.accounts import block, count_failure, note_failure, recover
+from bridge.core.accounts import block, count_failure, is_probe, note_failure, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import (
     Account,
@@ -23,7 +23,7 @@ from bridge.core.model import (
 from bridge.core.resume import USABLE, end, follow, moves, park, reject, skip_retry, still_failed
 from bridge.core.retry import MEDIA_TRIES, command_backoff, most_tries
 from bridge.core.rules import PublishRules, WatchRules
-from bridge.core.step import Step, account_cause, current, key_cause, plan_cause
+from bridge.core.step import Step, account_cause, current, key_cause, plan_cause, remedy
 from bridge.core.transitions import LIVE, retried, take
 
 NOT_YET = timedelta(seconds=5)
@@ -37,7 +37,7 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
     """
     fresh = command.body is None
     key = step.world.keys.get(command.partner)
-    if key is not None and key.blocked is not None:
+    if key is not None and key.blocked is not None and not is_probe(key, command):
         _park_for_key(step, command, post, key)
     elif command.kind is not CommandKind.PUBLISH and post.partner_id is None:
         step.edit(command, due_at=step.now + NOT_YET, lease_until=None)
@@ -67,7 +67,7 @@ def _fewer(command: Command, post: Post) -> list[str]:
 
 def _park_for_key(step: Step, command: Command, post: Post, key: Key) -> None:
     reason = key.blocked or FailureReason.KEY_BLOCKED
-    do = "Renew the key or the plan at the partner."
+    do = remedy("key", reason)
     park(step, command, post, cause=key_cause(key.name), reason=reason, detail=key.detail or "", do=do)
 
 
@@ -253,7 +253,7 @@ def fail(
     command = step.see(command)
     if error.key_wide and key is not None:
         step.edit(command, attempts=command.attempts - 1)
-        block(step, key, error, watch.probe_every, waits=[post.id])
+        block(step, key, error, watch.probe_every, write=True, waits=[post.id])
         _park_for_key(step, step.see(command), post, step.see(key))
     elif error.reason is FailureReason.RATE_LIMITED:
         hold = error.retry_after or command_backoff(rules, command.calls, step.moment.chance())

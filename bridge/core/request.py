@@ -14,7 +14,7 @@ import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Any
@@ -24,7 +24,7 @@ import orjson
 
 from bridge.core.errors import Fault, Problem
 from bridge.core.model import Json
-from bridge.core.times import parse_when
+from bridge.core.times import parse_when, unknown_zone, zone
 
 FIELDS = (
     "caption", "text", "media", "accounts", "scheduled_at", "timezone", "external_id", "music_url", "tiktok",
@@ -51,6 +51,8 @@ _SUGGESTIONS = 20
 """How many unknown fields get a suggestion: each costs a comparison with every known one."""
 _DEEPEST = 32
 """How deep a field may be nested: whoever stores or sends it has a limit of its own."""
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""What is scheduled before is a mistake of whoever made the time, not a wish."""
 _MEDIA_FORM = 'Say {"type": "video", "url": "https://..."} or {"type": "slideshow", "urls": ["https://..."]}.'
 
 
@@ -165,12 +167,7 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
         if (name in fields or name == "caption") and (value := read(reader)) is not None:
             given[name] = value
     dedupe = reader.flag("dedupe", default=True)
-    when = reader.text("scheduled_at", 64)
-    instant = None
-    if when is not None:
-        instant, warnings, faults = parse_when(when, reader.text("timezone", 64))
-        reader.warnings += warnings
-        reader.faults += faults
+    instant = _scheduled_at(reader)
     if reader.faults:
         raise invalid(reader.faults)
     if instant is not None:
@@ -204,6 +201,19 @@ def _refuse_unknown(reader: _Reader, known: Sequence[str]) -> None:
             near = get_close_matches(name, known, 1) if len(reader.faults) < _SUGGESTIONS else []
             remedy = f"Did you mean {near[0]!r}?" if near else f"Known fields: {', '.join(known)}."
             reader.fault(str(name)[:60], "is not a known field", remedy)
+
+
+def _scheduled_at(reader: _Reader) -> datetime | None:
+    """The instant of `scheduled_at`; a `timezone` must be one even where nothing needs it."""
+    when, timezone = reader.text("scheduled_at", 64), reader.text("timezone", 64)
+    instant, warnings, faults = parse_when(when, timezone) if when is not None else (None, [], [])
+    if timezone is not None and zone(timezone) is None:
+        faults = list(dict.fromkeys([*faults, unknown_zone(timezone)]))
+    if instant is not None and instant < _EARLIEST:
+        reader.fault("scheduled_at", "is before the year 2000", "Send a time to come, or none to publish now.")
+    reader.warnings += warnings
+    reader.faults += faults
+    return instant
 
 
 def _caption(reader: _Reader) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bridge.core.accounts import may_probe, note_probe
 from bridge.core.errors import FailureReason
 from bridge.core.model import (
     Account,
@@ -26,6 +27,8 @@ from bridge.core.transitions import MISSED
 
 SEEN_ACTIVE_ENOUGH = 2
 USABLE = frozenset({AccountState.ACTIVE, AccountState.DEGRADED})
+_PUTS_ON_NETWORK = frozenset({CommandKind.PUBLISH, CommandKind.RETRY})
+_DECIDED = frozenset({Choice.PARK, Choice.GIVE_UP})
 
 
 def still_failed(command: Command, post: Post) -> list[str]:
@@ -41,7 +44,10 @@ def skip_retry(step: Step, command: Command) -> None:
 
 
 def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRules, watch: WatchRules) -> None:
-    """Look through parked work, oldest first, and move what can move."""
+    """Look through parked work, oldest first, and move what can move.
+
+    What is already at the partner and is to be changed or taken back goes at once: it puts nothing on a network.
+    """
     probes = _probes(step, parked, watch)
     for command, post in parked:
         cause = step.world.causes.get(command.cause)
@@ -50,8 +56,14 @@ def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRul
             skip_retry(step, command)
         elif step.now - since > rules.expires_after:
             end(step, command, post, FailureReason.EXPIRED)
-        elif command.cause and (cause is None or not cause.open or command.id in probes):
-            _release_or_wait(step, command, post, rules)
+        elif command.cause and (cause is None or not cause.open or command.id in probes or may_probe(step, cause)):
+            if command.kind in _PUTS_ON_NETWORK:
+                _release_or_wait(step, command, post, rules)
+            else:
+                # A cancel keeps its place in time, before all that becomes due now.
+                release(step, command, post, command.due_at if command.kind is CommandKind.CANCEL else step.now)
+            if cause is not None and step.see(command).state is WorkState.DUE:
+                note_probe(step, cause, watch)
         elif command.kind is CommandKind.RETRY:
             _stays_dead(step, command, post)
 
@@ -74,7 +86,7 @@ def idle_plans(step: Step, waiting: Collection[str]) -> list[str]:
 
 def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
     """Let a command go when its accounts are usable and had their gap; park it for a person when it is too late."""
-    if step.now - post.wanted_at > rules.max_late:
+    if step.now - _due(command, post) > rules.max_late:
         step.edit(command, cause="", reason=FailureReason.TOO_LATE)
         step.edit(post, reason=FailureReason.TOO_LATE)
         do = "Send it now or drop it."
@@ -95,6 +107,15 @@ def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRul
     release(step, command, post, step.now)
 
 
+def _due(command: Command, post: Post) -> datetime:
+    """When work should have gone: a post at its time, a retry when it was planned for, if that is later."""
+    if command.kind is not CommandKind.RETRY:
+        return post.wanted_at
+    ids = still_failed(command, post)
+    planned = (target.retry_at for target in post.targets if target.account in ids)
+    return max(post.wanted_at, command.created_at, *(at for at in planned if at is not None))
+
+
 def _accounts(step: Step, command: Command, post: Post) -> list[Account]:
     """The accounts that a command needs, as they are now (under their new id when they came back as another)."""
     ids = command.payload.get("account_ids") or [target.account for target in post.targets]
@@ -106,10 +127,13 @@ def release(step: Step, command: Command, post: Post, due_at: datetime) -> None:
     """Make parked work due.
 
     A publish follows its account to a new id, unless its bytes are frozen; a retry under a new id becomes a post of its
-    own. What waits for the plan keeps that cause: its success closes it, and parking it again is no news.
+    own. What waits for the plan, or for a key that is still blocked, keeps that cause: its success closes it, and
+    parking it again is no news.
     """
     post = step.see(post)
-    cause = command.cause if command.cause.startswith("plan:") else ""
+    known = step.world.causes.get(command.cause)
+    kept = command.cause.startswith("plan:") or (known is not None and known.kind == "key" and known.open)
+    cause = command.cause if kept else ""
     freed = {"state": WorkState.DUE, "cause": cause, "reason": None, "due_at": due_at, "parked_at": None, "attempts": 0}
     moved = moves(step, post)
     if command.kind is CommandKind.RETRY and moved.keys() & still_failed(command, post):
@@ -217,8 +241,14 @@ def park(step: Step, command: Command, post: Post, *, cause: str, reason: Failur
 
 
 def _stays_dead(step: Step, command: Command, post: Post) -> None:
-    """A target failed for its token, yet its account stays listed as active: its mending cannot be seen from here."""
+    """A target failed for its token, yet its account stays listed as active: its mending cannot be seen from here.
+
+    The post is not given up while anything else of it goes on by itself.
+    """
     ids = command.payload.get("account_ids", ())
+    others = [t for t in step.see(post).targets if t.state is TargetState.FAILED and t.account not in ids]
+    if post.state not in MISSED or any(target.choice not in _DECIDED for target in others):
+        return
     accounts = [step.world.accounts.get(f"{post.partner}:{account_id}") for account_id in ids]
     fooled = [
         a

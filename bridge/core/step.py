@@ -73,11 +73,17 @@ def plan_cause(partner: str) -> str:
     return f"plan:{partner}"
 
 
-REMEDY: Mapping[str, str] = {
+_REMEDY: Mapping[str, str] = {
     "account": "Reconnect the account at the partner; what waits for it then goes out by itself.",
     "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
     "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
+    FailureReason.OTHER_WORKSPACE: "Put the former key back; to use this one, give it another name under `partners`.",
 }
+
+
+def remedy(kind: str, reason: FailureReason) -> str:
+    """Return what a person can do about a cause of this kind that was opened for this reason."""
+    return _REMEDY.get(reason) or _REMEDY[kind]
 
 
 class Step:
@@ -205,7 +211,7 @@ class Step:
             self.add(cause)
         else:
             cause = self.edit(known, **opened)
-        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": REMEDY[kind]} | facts)
+        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": remedy(kind, reason)} | facts)
 
     def close_cause(self, cause_id: str, how: str) -> None:
         """Close a cause and tell it once; nothing when it is not open."""

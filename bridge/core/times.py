@@ -15,6 +15,11 @@ def zone(name: str) -> ZoneInfo | None:
         return None
 
 
+def unknown_zone(name: str) -> Fault:
+    """Return the fault of a name that `zone` does not know."""
+    return Fault("timezone", f"{name[:60]!r} is not an IANA zone", "Use a name such as Europe/Berlin.")
+
+
 Read = tuple[datetime | None, list[Json], list[Fault]]
 """An instant (None when there are faults), warnings and faults."""
 
@@ -41,11 +46,7 @@ def parse_when(text: str, timezone: str | None, field: str = "scheduled_at") -> 
         return None, [], [Fault(field, "has no offset", "Add Z or +02:00, or send `timezone` with an IANA name.")]
     place = zone(timezone)
     if place is None:
-        return (
-            None,
-            [],
-            [Fault("timezone", f"{timezone[:60]!r} is not an IANA zone", "Use a name such as Europe/Berlin.")],
-        )
+        return None, [], [unknown_zone(timezone)]
     return _localise(moment, place, field)
 
 

@@ -24,6 +24,7 @@ from bridge.core.step import Step, account_cause
 
 Judge = Callable[[str, str], Judgement]
 
+_CLOCK_SLACK = timedelta(seconds=5)
 _ONE_DAY = timedelta(days=1)
 _AGAIN = frozenset({Choice.RETRY, Choice.WAIT})
 
@@ -31,6 +32,8 @@ IN_FLIGHT = frozenset({PostState.PENDING, PostState.PUBLISHING, PostState.UNKNOW
 ENDED = frozenset({PostState.POSTED, PostState.CANCELED, PostState.VANISHED, PostState.REJECTED})
 MISSED = frozenset({PostState.FAILED, PostState.PARTIAL})
 LIVE = frozenset({TargetState.POSTED, TargetState.DRAFT_DELIVERED})
+_UNSCHEDULED = frozenset({PostState.DRAFT, PostState.PENDING})
+"""States of a post that has no schedule: it goes now, or when somebody says so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +45,18 @@ class Watching:
     judge: Judge
 
 
-def is_stale(post: Post, snapshot: Snapshot) -> bool:
-    """Say whether a read began before something that we know: a later read, or the end of the post's last command."""
-    known = [at for at in (post.read_at, post.settled_at) if at is not None]
+def is_stale(post: Post, snapshot: Snapshot, now: datetime) -> bool:
+    """Say whether a read began before something that we know: a later read, or the end of the post's last command.
+
+    What is known to have happened after `now` was noted by a clock that has been set back since: it says nothing.
+    """
+    known = [at for at in (post.read_at, post.settled_at) if at is not None and at <= now + _CLOCK_SLACK]
     return any(snapshot.read_at <= at for at in known)
 
 
 def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool:
     """Apply what a read showed; False when the read is stale and nothing was changed."""
-    if is_stale(post, snapshot):
+    if is_stale(post, snapshot, step.now):
         return False
     shown = {row.account: row for row in snapshot.targets}
     before = post
@@ -63,6 +69,8 @@ def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool
     if post.reason is FailureReason.CANCELED:
         post = step.edit(post, reason=None)
     post = _times(step, post, snapshot.scheduled_at, snapshot.created_at)
+    if snapshot.scheduled_at is None and snapshot.state in _UNSCHEDULED and post.scheduled_at is not None:
+        post = step.edit(post, scheduled_at=None, wanted_at=min(post.wanted_at, step.now))
     decisions = _decide_all(step, post, rules)
     _tell_targets(step, before, decisions)
     if post.state is not before.state:
@@ -74,9 +82,9 @@ def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool
 
 
 def _state(post: Post, snapshot: Snapshot) -> PostState:
-    """A post that is gone after we asked for its cancelling was canceled."""
-    ours = snapshot.state is PostState.VANISHED and post.reason is FailureReason.CANCELED
-    return PostState.CANCELED if ours else snapshot.state
+    """A post that is gone after it was canceled, or after we asked for its cancelling, was canceled."""
+    canceled = post.state is PostState.CANCELED or post.reason is FailureReason.CANCELED
+    return PostState.CANCELED if canceled and snapshot.state is PostState.VANISHED else snapshot.state
 
 
 def with_word_of_person(state: PostState, targets: tuple[Target, ...]) -> PostState:
@@ -87,9 +95,10 @@ def with_word_of_person(state: PostState, targets: tuple[Target, ...]) -> PostSt
 
 
 def _times(step: Step, post: Post, scheduled_at: datetime | None, created_at: datetime | None) -> Post:
-    """Keep the partner's times; one that it does not show says nothing."""
-    shown = {"scheduled_at": scheduled_at, "partner_created_at": created_at}
-    return step.edit(post, **{name: at for name, at in shown.items() if at is not None})
+    """Keep the partner's times; one that it does not show says nothing. Another schedule is another time to go."""
+    if scheduled_at is not None and scheduled_at != post.scheduled_at:
+        post = step.edit(post, scheduled_at=scheduled_at, wanted_at=scheduled_at)
+    return step.edit(post, partner_created_at=created_at or post.partner_created_at)
 
 
 def _merge(target: Target, row: TargetSnapshot | None, snapshot: Snapshot, now: datetime, rules: Watching) -> Target:
@@ -210,12 +219,16 @@ def _act(step: Step, post: Post, decisions: Mapping[str, Decision]) -> None:
     made = {account: d for account, d in decisions.items() if d.choice is not Choice.LOOK_AGAIN}
     if made:
         rows = tuple(_decided(target, made.get(target.account)) for target in post.targets)
-        post = step.edit(post, targets=rows, gave_up=False, ended_at=None)
+        post = step.edit(post, targets=rows)
+    over = all(_is_final(target) for target in post.targets)
+    if made and (over or any(d.choice in _AGAIN for d in made.values())):
+        # A new round: what goes on, or has failed for good once more, may be told again.
+        post = step.edit(post, gave_up=False, ended_at=None)
     for at in sorted({d.at for d in made.values() if d.at is not None}):
         _retry_at(step, post, at, [account for account, d in made.items() if d.at == at], made)
     for account in (a for a, d in made.items() if d.choice is Choice.PARK):
         _park_retry(step, post, account)
-    if post.state in MISSED and not post.gave_up and all(_is_final(target) for target in post.targets):
+    if post.state in MISSED and not post.gave_up and over:
         why = {target.account: made[target.account].reason for target in post.targets if target.account in made}
         post = step.edit(post, gave_up=True)
         step.tell_post(

@@ -8,10 +8,11 @@ from typing import Any, TypeVar
 from bridge.core import actions
 from bridge.core.errors import Conflict, Fault, Problem
 from bridge.core.mapping import Wanted, resolve, targets
-from bridge.core.model import Account, Command, Endpoint, Post, Target
+from bridge.core.model import Account, Command, Endpoint, Json, Post
 from bridge.core.request import invalid, parse_request
 from bridge.core.step import Step
 from bridge.flows import Kit, log
+from bridge.ports import Partner
 
 Result = TypeVar("Result")
 
@@ -40,9 +41,9 @@ class Actions:
             raise invalid([Fault("", "names no field to change", f"Send one of {words}.")])
         post = await self._post(post_id, allowed)
         wanted = self._wanted(post, request.accounts, allowed)
-        self._check(post, changes, wanted)
 
         def decide(step: Step, post: Post, commands: list[Command]) -> Command | None:
+            self._check(post, actions.under_way(commands), changes, wanted)
             return actions.edit(step, post, commands, changes, targets(wanted) if wanted else None)
 
         return await self._act("edited", post_id, allowed, decide)
@@ -91,6 +92,8 @@ class Actions:
         if post is None:
             raise Problem(404, "no_such_post", f"There is no post {post_id[:60]!r}.")
         _refuse_foreign(post, allowed)
+        if post.partner not in self.kit.partners:
+            raise _not_configured(post)
         return post
 
     def _wanted(self, post: Post, words: Sequence[str] | None, allowed: Sequence[str]) -> list[Wanted]:
@@ -106,17 +109,29 @@ class Actions:
             raise invalid(faults)
         return wanted
 
-    def _check(self, post: Post, changes: Mapping[str, Any], wanted: Sequence[Wanted]) -> None:
-        """Judge the post as it would be."""
-        content = {name: value for name, value in {**post.content, **changes}.items() if value is not None}
+    def _check(
+        self, post: Post, under_way: Mapping[str, Any], changes: Mapping[str, Any], wanted: Sequence[Wanted]
+    ) -> None:
+        """Judge the post as it would be, with the changes that are under way; what was wrong before is let be."""
+        partner, before = self.kit.partners[post.partner], {**post.content, **under_way}
+        moved = [str(row["id"]) for row in before.pop("accounts", ())] or [row.account for row in post.targets]
+        content = {name: value for name, value in {**before, **changes}.items() if value is not None}
         at = content.pop("scheduled_at", post.scheduled_at)
-        rows: Sequence[Target] = targets(wanted) if wanted else post.targets
-        known = self.kit.book.directory
-        found = [known.current(post.partner, row.account) for row in rows]
-        accounts: list[Account] = [account for account in found if account is not None]
-        checked = self.kit.partners[post.partner].check(content, accounts, at if isinstance(at, datetime) else None)
-        if accounts and checked.faults:
-            raise invalid(checked.faults)
+        accounts = self._known(post.partner, [row.account for row in targets(wanted)] or moved)
+        if not accounts:
+            return
+        when = at if isinstance(at, datetime) else None
+        known = partner.check(post.content, self._known(post.partner, moved), when).faults
+        checked = partner.check(content, accounts, when)
+        faults = [one for one in checked.faults if _root(one.field) in changes or one not in known]
+        faults += _left_out(checked.warnings, changes, sent=not actions.is_unsent(post))
+        faults += _split_by(partner, content, accounts)
+        if faults:
+            raise invalid(list(dict.fromkeys(faults)))
+
+    def _known(self, partner: str, ids: Sequence[str]) -> list[Account]:
+        found = (self.kit.book.directory.current(partner, account_id) for account_id in ids)
+        return [account for account in found if account is not None]
 
     async def _act(
         self,
@@ -148,6 +163,40 @@ class Actions:
 
 
 _CHANGES = ("caption", "media", "scheduled_at", "music_url", "tiktok", "pinterest", "settings")
+
+
+def _root(field: str) -> str:
+    return field.partition(".")[0].partition("[")[0]
+
+
+def _left_out(warnings: Sequence[Json], changes: Mapping[str, Any], *, sent: bool) -> list[Fault]:
+    """Return what is asked for and would reach nobody: an edit that does nothing must not look done."""
+    faults = [
+        Fault(str(one["field"]), str(one["message"]), "Leave it out.")
+        for one in warnings
+        if one.get("code") == "NOT_TARGETED" and _root(str(one["field"])) in changes
+    ]
+    if sent and "settings" in changes and not changes["settings"]:
+        remedy = "Send the provider's fields with the values that they should have."
+        faults.append(Fault("settings", "cannot be cleared once the post is at its partner", remedy))
+    return faults
+
+
+def _split_by(partner: Partner, content: Json, accounts: Sequence[Account]) -> list[Fault]:
+    """Return what one request cannot serve all accounts with: a post stays one post, so it would have to be split."""
+    if len(partner.split(content, accounts)) == 1:
+        return []
+    remedy = "Name only accounts that fit together, or cancel the post and publish it anew."
+    if len(partner.split({}, accounts)) > 1:
+        return [Fault("accounts", f"are {len(accounts)}, which is more than one post at the partner takes", remedy)]
+    names = [name for name in content if len(partner.split({name: content[name]}, accounts)) > 1]
+    return [Fault(name, "cannot go to all accounts of the post", remedy) for name in names]
+
+
+def _not_configured(post: Post) -> Problem:
+    detail = f"There is no key {post.partner!r} under `partners` any more, so nothing can be done to its posts."
+    remedy = "Put it back and restart, then ask again."
+    return Problem(409, "partner_not_configured", f"{detail} {remedy}", extra={"partner": post.partner})
 
 
 def _refuse_foreign(post: Post, allowed: Sequence[str]) -> None:

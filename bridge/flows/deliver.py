@@ -1,9 +1,11 @@
 """Deliver: due deliveries -> signed POST -> attempt; done, later, or dead with a reason."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
+from typing import Any
 
 from bridge.core.errors import FailureReason, StoreError
 from bridge.core.events import exhausted
@@ -35,7 +37,9 @@ class Deliverer:
     ) -> None:
         self.kit, self.rules, self.client, self.keys, self.redactor = kit, rules, client, keys, redactor
         self.endpoints: Mapping[str, Endpoint] = {}
-        self.pump = Pump(self.claim, self.act, most=rules.concurrency)
+        # Twice as many are claimed as are posted at once: the others have just been claimed, or wait for their commit.
+        self.pump = Pump(self.claim, self.act, most=2 * rules.concurrency)
+        self._posting = asyncio.Semaphore(rules.concurrency)
         self._timeout_s = rules.timeout.total_seconds()
         self._log = log.bind()
         self._lease = rules.timeout + timedelta(seconds=45)
@@ -58,7 +62,9 @@ class Deliverer:
             await self._settle(claimed, started, None, FailureReason.ENDPOINT_DISABLED, "")
             return
         try:
-            reply = await self._post(claimed, endpoint, started)
+            async with self._posting:
+                started = self.kit.clock()
+                reply = await self._post(claimed, endpoint, started)
         except NetError as error:
             await self._settle(claimed, started, None, error.reason, error.detail)
             return
@@ -117,16 +123,16 @@ class Deliverer:
     def _next(self, delivery: Delivery, now: datetime, reply: Reply | None, reason: FailureReason | None) -> Delivery:
         """Return a delivery as it stands after an attempt."""
         attempts = delivery.attempts + 1
-        done = replace(delivery, attempts=attempts, version=delivery.version + 1, lease_until=None)
+        counted: dict[str, Any] = {"attempts": attempts, "version": delivery.version + 1, "lease_until": None}
         if reason is None:
-            return replace(done, state=WorkState.DONE, reason=None, settled_at=now)
+            return replace(delivery, state=WorkState.DONE, reason=None, settled_at=now, **counted)
         if reason in (FailureReason.GONE, FailureReason.ENDPOINT_DISABLED):
-            return replace(done, state=WorkState.DEAD, reason=reason, settled_at=now)
+            return replace(delivery, state=WorkState.DEAD, reason=reason, settled_at=now, **counted)
         asked = retry_after(reply, now) if reply else None
         pause = next_delivery(self.rules, attempts, asked, self.kit.chance())
         if pause is None:
-            return replace(done, state=WorkState.DEAD, reason=FailureReason.EXHAUSTED, settled_at=now)
-        return replace(done, reason=reason, due_at=now + pause)
+            return replace(delivery, state=WorkState.DEAD, reason=FailureReason.EXHAUSTED, settled_at=now, **counted)
+        return replace(delivery, reason=reason, due_at=now + pause, **counted)
 
     def _answer(self, reply: Reply) -> dict[str, object]:
         return {"body": self.redactor.text(reply.body.decode("utf-8", "replace"), BODY_KEPT)}

@@ -19,7 +19,7 @@ from bridge.core.model import (
     Write,
 )
 from bridge.core.publishing import park_for_account
-from bridge.core.request import PublishRequest, invalid, parse_request
+from bridge.core.request import FIELDS, PublishRequest, invalid, parse_request
 from bridge.core.rules import Limits, PublishRules
 from bridge.core.step import Step
 from bridge.flows import Kit, log
@@ -135,7 +135,7 @@ class Ingest:
         content, more = fill_caption(request.content, self.rules.caption)
         faults += more
         step = Step(self.kit.moment())
-        warnings = list(request.warnings)
+        warnings = [*request.warnings, *_passed(request.scheduled_at, event.received_at)]
         index = 0
         for name in dict.fromkeys(item.partner for item in wanted):
             mine = [item for item in wanted if item.partner == name]
@@ -235,9 +235,17 @@ class Ingest:
     def _refused(self, name: str, problem: Problem) -> None:
         outcome = _OUTCOMES.get(problem.status, "invalid")
         self.kit.metrics.event(name, outcome)
-        faults = [fault.field for fault in problem.errors]
+        # A name that we do not know may be anything, up to the content itself: it is counted, not logged.
+        named = [fault.field.partition(".")[0].partition("[")[0] for fault in problem.errors]
+        known = [field for field in named if field in FIELDS]
         log.warning(
-            "event.refused", source=name, outcome=outcome, status=problem.status, reason=problem.slug, fields=faults
+            "event.refused",
+            source=name,
+            outcome=outcome,
+            status=problem.status,
+            reason=problem.slug,
+            fields=known,
+            unknown_fields=len(named) - len(known),
         )
 
 
@@ -251,6 +259,14 @@ def _dedupe_key(parsed: Parsed, request: PublishRequest) -> str | None:
     if parsed.key:
         return f"key:{parsed.key}"
     return f"id:{request.external_id}" if request.external_id else None
+
+
+def _passed(scheduled_at: datetime | None, now: datetime) -> list[Json]:
+    """Warn of a schedule that lies in the past."""
+    if scheduled_at is None or scheduled_at >= now:
+        return []
+    text = f"{scheduled_at.isoformat()} has passed; the post goes out at once."
+    return [{"field": "scheduled_at", "code": "SCHEDULE_PASSED", "message": text}]
 
 
 def _account(wanted: Wanted) -> Account:

@@ -18,7 +18,7 @@ from bridge.ports import ClaimedCommand, Later, Partner
 LEASE = timedelta(minutes=5)
 """Longer than any partner call may take, its wait for the budget included."""
 
-Refresh = Callable[[str, frozenset[str]], Awaitable[None]]
+Refresh = Callable[[str, frozenset[str]], Awaitable[object]]
 """Reads a key's accounts now; the ids are those that the partner has just refused."""
 
 
@@ -57,17 +57,29 @@ class Publisher:
         if not self._must_find(partner, claimed.command):
             return await self._send(partner, claimed)
         try:
-            found = await partner.find(claimed.command, claimed.post)
+            found = await self._find(partner, claimed)
         except PartnerError as error:
             return await self._put_off(claimed, error)
         if found is not None:
-            return await self._settle(claimed, found, None)
+            return await self._settle(claimed, found, None, looked=True)
         return await self._send(partner, claimed, absent=True)
 
     def _must_find(self, partner: Partner, command: Command) -> bool:
         """Whether an answer was lost and its bytes may not simply be sent again."""
         lost = command.kind is CommandKind.PUBLISH and command.body is not None
         return lost and partner.must_find(command, self.kit.clock())
+
+    async def _find(self, partner: Partner, claimed: ClaimedCommand) -> Receipt | None:
+        """Look for a lost create: the oldest post like it that is no other post of ours."""
+        for receipt in await partner.find(claimed.command, claimed.post):
+            if await self._other(claimed.command, receipt) is None:
+                return receipt
+        return None
+
+    async def _other(self, command: Command, receipt: Receipt) -> str | None:
+        """Return which other post of ours the partner's post is already."""
+        known = await self.kit.store.post_id(command.partner, receipt.partner_id) if receipt.partner_id else None
+        return None if known == command.post_id else known
 
     async def _send(self, partner: Partner, claimed: ClaimedCommand, *, absent: bool = False) -> Command | None:
         """Write the attempt, call, and settle. Bytes whose answer may be lost are sent again as they are."""
@@ -108,11 +120,11 @@ class Publisher:
         looked = was_lost and refused and claimed.command.kind is CommandKind.PUBLISH
         if looked:
             try:
-                found = await partner.find(claimed.command, claimed.post)
+                found = await self._find(partner, claimed)
             except PartnerError as error:
                 return await self._put_off(claimed, error, ended_attempt(claimed.command, began, result, began))
         if found is not None:
-            return await self._settle(claimed, found, began)
+            return await self._settle(claimed, found, began, looked=True)
         if result.reason is FailureReason.UNKNOWN_ACCOUNTS and claimed.command.kind is CommandKind.PUBLISH:
             await self.refresh(claimed.command.partner, frozenset(target.account for target in claimed.post.targets))
         return await self._settle(claimed, result, began, lost=was_lost, looked=looked)
@@ -126,11 +138,11 @@ class Publisher:
         lost: bool = False,
         looked: bool = False,
     ) -> Command:
-        """Record what a call changed, over the post as it is now."""
+        """Record what a call changed, over the post as it is now; `looked` says that it was looked for by list."""
         command = claimed.command
-        taken = None
-        if isinstance(result, Receipt) and result.partner_id and command.kind is CommandKind.PUBLISH:
-            taken = await self.kit.store.post_id(command.partner, result.partner_id)
+        other = None
+        if isinstance(result, Receipt) and command.kind is CommandKind.PUBLISH and not looked:
+            other = await self._other(command, result)
 
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
             post = posts[command.post_id]
@@ -138,8 +150,8 @@ class Publisher:
                 step.attempt(ended_attempt(command, step.now, result, began))
             if isinstance(result, PartnerError):
                 fail(step, command, post, result, self.rules, watch=self.watch, lost=lost, absent=looked)
-            elif taken is not None and taken != post.id:
-                _is_another(step, command, post, taken)
+            elif other is not None:
+                _is_another(step, command, post, other)
             else:
                 succeed(step, command, post, result, self.watch)
             return step.see(command)

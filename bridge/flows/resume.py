@@ -3,16 +3,19 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from bridge.core.accounts import idle_keys, recover
 from bridge.core.errors import Conflict
 from bridge.core.model import Post, WorkState
 from bridge.core.resume import idle_plans, resume
 from bridge.core.rules import PublishRules, WatchRules
-from bridge.core.step import Step
+from bridge.core.step import Step, key_cause
 from bridge.flows import Kit, log
 from bridge.ports import ClaimedCommand
 
 IDLE = timedelta(minutes=10)
 """Longer than a command may be leased: a probe that is under way does not count as waiting."""
+
+_NOTHING_WAITS = "nothing waits for it any more"
 
 PAGE = 200
 """Parked commands that one step looks at."""
@@ -37,12 +40,17 @@ class Resumer:
         return released
 
     def _close_idle(self, step: Step, waiting: set[str]) -> None:
-        """Close a plan's cause that nothing has waited for since longer than a probe can be under way."""
-        idle = idle_plans(step, waiting)
+        """Close what only a probe can close once nothing has waited for it for longer than a probe can be under way."""
+        keys = {key_cause(key.name): key for key in idle_keys(step, waiting)}
+        idle = [*idle_plans(step, waiting), *keys]
         self._idle_since = {cause: self._idle_since.get(cause, step.now) for cause in idle}
         for cause, since in self._idle_since.items():
-            if step.now - since > IDLE:
-                step.close_cause(cause, "nothing waits for it any more")
+            if step.now - since <= IDLE:
+                continue
+            if cause in keys:
+                recover(step, keys[cause], _NOTHING_WAITS)
+            else:
+                step.close_cause(cause, _NOTHING_WAITS)
 
     async def _page(self, page: list[ClaimedCommand]) -> int:
         def decide(step: Step, posts: Mapping[str, Post]) -> list[str]:

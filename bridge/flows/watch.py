@@ -2,10 +2,11 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
-from bridge.core.accounts import note_failure, observe_listing
-from bridge.core.errors import Conflict, PartnerError
-from bridge.core.model import Key, Post, Snapshot
+from bridge.core.accounts import may_read, note_failure, observe_listing
+from bridge.core.errors import Conflict, FailureReason, PartnerError
+from bridge.core.model import Key, Post, PostState, Snapshot
 from bridge.core.retry import Choice
 from bridge.core.rules import PublishRules, RetryRules, WatchRules
 from bridge.core.step import Step
@@ -18,6 +19,9 @@ READS = 20
 
 MOST = 500
 """Posts that one tick of one key looks at."""
+
+
+_NOT_FOUND = FailureReason.NOT_FOUND
 
 
 class Watcher:
@@ -48,17 +52,25 @@ class Watcher:
     async def _posts(self, partner: Partner) -> None:
         now = self.kit.clock()
         key = (await self.kit.store.keys()).get(partner.name)
-        if key is None or key.blocked is not None or (key.held_until is not None and key.held_until > now):
+        if key is None or not may_read(key, now):
             return
         due = await self.kit.store.tracked(partner.name, now, MOST)
         if due:
             try:
-                reading = await partner.read(due, key.cursor, READS)
+                reading = await self._believed(partner, await partner.read(due, key.cursor, READS))
             except PartnerError as error:
                 await self._failed(partner, error, "posts")
                 return
             await self._record(partner, due, reading)
         self.kit.metrics.polled(partner.name, "posts", self.kit.clock())
+
+    async def _believed(self, partner: Partner, reading: Reading) -> Reading:
+        """A post is gone only if its key still sees the workspace that it always saw; else its read has failed."""
+        gone = [one.partner_id for one in reading.snapshots if one.state is PostState.VANISHED]
+        if not gone or await self.listing(partner.name, frozenset()):
+            return reading
+        shown = tuple(one for one in reading.snapshots if one.partner_id not in gone)
+        return replace(reading, snapshots=shown, failed={**reading.failed, **dict.fromkeys(gone, _NOT_FOUND)})
 
     async def _record(self, partner: Partner, due: Sequence[Post], reading: Reading) -> None:
         """Record every snapshot in a step of its own; those whose rows changed meanwhile are decided anew."""
@@ -110,30 +122,36 @@ class Watcher:
         """One tick: list the accounts of every key; this is also how a blocked key is probed."""
         await asyncio.gather(*(self.listing(name) for name in self.kit.partners))
 
-    async def listing(self, name: str, refused: frozenset[str] = frozenset()) -> None:
-        """List one key's accounts now. `refused` are ids that the partner has just refused to post to."""
+    async def listing(self, name: str, refused: frozenset[str] | None = None) -> bool:
+        """List one key's accounts now; True when that was answered and shows the workspace that it always showed.
+
+        `refused` are ids that the partner has just refused to post to; None is the regular listing.
+        """
         partner = self.kit.partners[name]
         key = (await self.kit.store.keys()).get(name)
         if key is None or (key.held_until is not None and key.held_until > self.kit.clock()):
-            return
+            return False
         if key.blocked is not None:
             partner.hold(None)
         try:
             listing = await partner.accounts()
         except PartnerError as error:
             await self._failed(partner, error, "accounts")
-            return
+            return False
 
-        def decide(step: Step, _: Mapping[str, Post]) -> None:
-            observe_listing(step, step.world.keys[name], listing, self.watch, refused)
+        def decide(step: Step, _: Mapping[str, Post]) -> bool:
+            key = step.world.keys[name]
+            observe_listing(step, key, listing, self.watch, refused)
+            return step.see(key).blocked is not FailureReason.OTHER_WORKSPACE
 
         try:
-            await self.kit.step(decide)
+            expected = await self.kit.step(decide)
         except Conflict:
             log.warning("watch.listing_put_off", partner=name)
-            return
+            return False
         self.kit.metrics.polled(name, "accounts", self.kit.clock())
         await self._warn_of_twins(name)
+        return expected
 
     async def _warn_of_twins(self, name: str) -> None:
         """Say once that two keys see the same workspace: an account id then means either, and both poll it."""

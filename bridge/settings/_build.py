@@ -12,6 +12,9 @@ from bridge.core.redact import Redactor
 from bridge.settings._tree import Faults, Fetched, Given, Trail, nearest
 from bridge.settings._types import NAMED, ORDER, SECTIONS, Entry, Kinds, Token
 
+PLACEHOLDER = "\0placeholder"
+"""What a required field is given that cannot be read, so that the rest of its entry can be; no text of a person's."""
+
 _HIDDEN = "'***'"
 _MAX_SHOWN = 60
 _FIELD_FIRST = re.compile(r"(\w+): (.+)", re.DOTALL)
@@ -84,7 +87,7 @@ def _model(kind: type) -> type[BaseModel]:
 
 
 def build(tree: Mapping[str, Any], kinds: Kinds, faults: Faults) -> dict[str, Any]:
-    """Return what could be made of each section; whatever has a fault is left out."""
+    """Return what could be made of each section and entry; a field with a fault has its default, or `PLACEHOLDER`."""
     for name in set(map(str, tree)) - set(ORDER):
         faults.add((name,), "is not a section of the configuration", nearest(name, ORDER))
     built: dict[str, Any] = {}
@@ -103,7 +106,11 @@ def build(tree: Mapping[str, Any], kinds: Kinds, faults: Faults) -> dict[str, An
 
 
 def one(kind: type, raw: object, trail: Trail, faults: Faults) -> Any:
-    """Return an instance of `kind` made from `raw`, or None when there is a fault in it; None gives the defaults."""
+    """Return an instance of `kind` made from `raw`, with what can be read of it; None raw gives the defaults.
+
+    Whatever has a fault is taken out and the rest is tried again, for as long as that shows new faults: so each field's
+    own check runs, whatever else is wrong beside it. None when nothing can be made even so.
+    """
     raw = {} if raw is None else raw
     if not isinstance(raw, dict):
         faults.add(
@@ -111,13 +118,45 @@ def one(kind: type, raw: object, trail: Trail, faults: Faults) -> Any:
         )
         return None
     _check_keys(kind, raw, trail, faults)
+    given = {key: raw[key] for key in options(kind) if key in raw}
+    value = _tried(kind, given, trail, faults)
+    while faults.within(trail):
+        count = len(faults.all)
+        value = _tried(kind, _readable(kind, given, trail, faults), trail, faults)
+        if value is not None or len(faults.all) == count:
+            break
+    return value
+
+
+def _tried(kind: type, given: Mapping[str, Any], trail: Trail, faults: Faults) -> Any:
     try:
-        value = adapter(kind).validate_python({key: raw[key] for key in options(kind) if key in raw})
+        return adapter(kind).validate_python(given)
     except ValidationError as error:
         for detail in error.errors():
             _explain(kind, detail, trail, faults)
-        return None
-    return None if faults.at(trail) else value
+    return None
+
+
+def _readable(kind: type, given: Mapping[str, Any], trail: Trail, faults: Faults) -> dict[str, Any]:
+    """Return what has no fault so far of the fields; a list keeps its sound items."""
+    kept: dict[str, Any] = {}
+    for name, option in options(kind).items():
+        path = (*trail, name)
+        if name in given:
+            value = given[name]
+            if not faults.within(path):
+                kept[name] = value
+            elif isinstance(value, list):
+                sound = [item for index, item in enumerate(value) if not faults.within((*path, index))]
+                if sound and len(sound) < len(value):
+                    kept[name] = sound
+            elif option.nested and isinstance(value, dict):
+                inner = _readable(option.nested, value, path, faults)
+                if PLACEHOLDER not in inner.values():
+                    kept[name] = inner
+        if name not in kept and name not in defaults(kind) and faults.within(path):
+            kept[name] = PLACEHOLDER
+    return kept
 
 
 def _mapping(tree: Mapping[str, Any], name: str, faults: Faults) -> list[tuple[str, Any]]:
@@ -203,9 +242,9 @@ def _explain(kind: type, detail: Any, trail: Trail, faults: Faults) -> None:
         shown = f"; got {_HIDDEN if option is None or option.secret else _shown(detail['input'])}"
     at = (*trail, *steps)
     if not faults.at(at):
-        faults.add(
-            at, problem + shown, _remedy(detail["type"], name, help_of(kind, name), bool(option and option.secret))
-        )
+        told = getattr(detail.get("ctx", {}).get("error"), "remedy", None)
+        remedy = _remedy(detail["type"], name, help_of(kind, name), bool(option and option.secret))
+        faults.add(at, problem + shown, told or remedy)
 
 
 def _problem(detail: Any) -> str:

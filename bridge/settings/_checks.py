@@ -6,10 +6,10 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from bridge.core.events import EVENT_TYPES, matches
 from bridge.core.mapping import render_caption
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.signing import secret_key
+from bridge.settings._build import PLACEHOLDER
 from bridge.settings._tree import Faults, Trail, nearest
 from bridge.settings._types import AccountEntry, Database, EndpointEntry, Entry, Reach, Server, Token
 
@@ -26,14 +26,18 @@ _SAMPLE = {
 
 
 def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> None:
-    """Add the faults of these sections to `faults`; sections that could not be built are passed over."""
+    """Add the faults of these sections to `faults`.
+
+    What was built stands for what can be read (see `build`): nothing is said against a value on account of another one
+    that has a fault itself. A section that could not be built at all is passed over.
+    """
     _names(tree, faults)
     _tokens(built["tokens"], faults)
     _partners(tree, built["partners"], faults)
     _accounts(built["accounts"], _keys(tree, "partners"), faults)
-    for name, raw in (tree.get("endpoints") or {}).items() if isinstance(tree.get("endpoints"), dict) else ():
-        endpoint = built["endpoints"].get(name) or _salvaged(raw)
-        _endpoint(endpoint, ("endpoints", name), built.get("network", Reach()), faults)
+    network = None if faults.at(("network",)) else built.get("network", Reach())
+    for name, endpoint in built["endpoints"].items():
+        _endpoint(endpoint, ("endpoints", name), network, faults)
     _server(built.get("server", Server()), faults)
     _database(built.get("database", Database()), tree, faults)
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
@@ -67,7 +71,7 @@ def _tokens(tokens: Iterable[Token | None], faults: Faults) -> None:
                 ("tokens", index, "name"), f"is that of tokens[{names[token.name]}] too", "Give each its own name."
             )
         for value in token.token:
-            if values.setdefault(value, index) != index:
+            if value != PLACEHOLDER and values.setdefault(value, index) != index:
                 problem = f"is the same secret as that of tokens[{values[value]}]"
                 faults.add(("tokens", index, "token"), problem, "Give each caller its own token.")
 
@@ -85,10 +89,12 @@ def _partners(tree: Mapping[str, Any], partners: Mapping[str, Entry], faults: Fa
 def _accounts(accounts: Mapping[str, AccountEntry], partners: Iterable[str], faults: Faults) -> None:
     for name, account in accounts.items():
         trail: Trail = ("accounts", name)
-        if account.partner not in partners:
+        if account.partner not in partners and account.partner != PLACEHOLDER:
             faults.add(
                 (*trail, "partner"), f"{account.partner!r} is not under partners", nearest(account.partner, partners)
             )
+        if any(faults.within((*trail, field)) for field in ("id", "platform", "username")):
+            continue
         halves = (account.platform is None, account.username is None)
         if account.id is not None and halves != (True, True):
             faults.add((*trail, "id"), "is given, and platform or username too", "Keep the id, or the other two.")
@@ -96,51 +102,42 @@ def _accounts(accounts: Mapping[str, AccountEntry], partners: Iterable[str], fau
             faults.add(trail, "does not say which account", "Give its id, or its platform and its username.")
 
 
-def _salvaged(raw: object) -> EndpointEntry:
-    """Return what is sound of an endpoint that could not be built, so that its other faults are told at once."""
-    given = raw if isinstance(raw, dict) else {}
-    url, events = given.get("url"), given.get("events")
-    known = events if isinstance(events, list) and all(isinstance(one, str) for one in events) else ()
-    return EndpointEntry(url=str(url) if isinstance(url, str) else _SOUND_URL, secret=(), events=tuple(known))
-
-
-_SOUND_URL = "https://example.com"
-
-
-def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach, faults: Faults) -> None:
-    for index, pattern in enumerate(endpoint.events):
-        if not any(matches([pattern], event_type) for event_type in EVENT_TYPES):
-            faults.add((*trail, "events", index), f"{pattern!r} matches no event type", nearest(pattern, EVENT_TYPES))
+def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach | None, faults: Faults) -> None:
     for secret in endpoint.secret:
         try:
             secret_key(secret)
         except ValueError as error:
-            faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
-    problem, remedy = _address(endpoint.url, network)
-    if problem:
-        faults.add((*trail, "url"), problem, remedy)
+            if secret != PLACEHOLDER:
+                faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
+    problems = list(_address(endpoint.url, network))
+    if problems:
+        said, remedies = zip(*problems, strict=True)
+        faults.add((*trail, "url"), ", and ".join(said), " ".join(remedies))
 
 
-def _address(url: str, network: Reach) -> tuple[str, str]:
-    """Say why bridge would never deliver to an address, as far as the address alone can tell; else empty."""
+def _address(url: str, network: Reach | None) -> Iterator[tuple[str, str]]:
+    """Yield why bridge would never deliver to an address, as far as the address alone can tell, with what to do.
+
+    Without `network` (it has a fault), what it may allow is not held against the address.
+    """
     parts = _split(url)
     if parts is None:
-        return "is not an http(s) address", "Write it as https://HOST/PATH."
+        yield "is not an http(s) address", "Write it as https://HOST/PATH."
+        return
     if parts.username is not None or parts.password is not None:
-        return "has a user or password in it", "Take it out: the signature proves who sends."
+        yield "has a user or password in it", "Take it out: the signature proves who sends."
+    if network is None:
+        return
     if parts.scheme == "http" and not network.allow_http:
-        return "is plain http", "Use https, or set network.allow_http: true."
+        yield "is plain http", "Use https, or set network.allow_http: true."
     host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname or "")
     try:
         address = ip_address(host)
     except ValueError:
-        return "", ""
-    if address.is_global or any(address in allowed for allowed in network.allow):
-        return "", ""
-    return (
-        f"is the private address {host}",
-        f"Add its network to network.allow, such as {address}/{address.max_prefixlen}.",
-    )
+        return
+    if not address.is_global and not any(address in allowed for allowed in network.allow):
+        remedy = f"Add its network to network.allow, such as {address}/{address.max_prefixlen}."
+        yield f"is the private address {host}", remedy
 
 
 def _split(url: str) -> SplitResult | None:
@@ -160,7 +157,8 @@ def _server(server: Server, faults: Faults) -> None:
             remedy = "Write it as https://HOST, with a path if there is one."
             faults.add(("server", "public_url"), "is not an http(s) address without user, query and fragment", remedy)
     admin = server.admin
-    if admin and admin.port == server.port != 0 and admin.host in ("", server.host):
+    port_read = not faults.within(("server", "port"))
+    if admin and port_read and admin.port == server.port != 0 and admin.host in ("", server.host):
         faults.add(
             ("server", "admin", "port"), "is the port of the server itself", "Leave admin out, or use another port."
         )
@@ -179,10 +177,12 @@ def _database(database: Database, tree: Mapping[str, Any], faults: Faults) -> No
 
 
 def _rules(publish: PublishRules, watch: WatchRules, faults: Faults) -> None:
-    if watch.first_poll > watch.max_poll:
-        faults.add(("watch", "first_poll"), "is longer than watch.max_poll", "Make it as long, or shorter.")
-    if publish.backoff_first > publish.backoff_max:
-        faults.add(("publish", "backoff_first"), "is longer than publish.backoff_max", "Make it as long, or shorter.")
+    for section, first, most, longer in (
+        ("watch", "first_poll", "max_poll", watch.first_poll > watch.max_poll),
+        ("publish", "backoff_first", "backoff_max", publish.backoff_first > publish.backoff_max),
+    ):
+        if longer and not faults.within((section, most)):
+            faults.add((section, first), f"is longer than {section}.{most}", "Make it as long, or shorter.")
     if publish.caption is not None:
         for fault in render_caption(publish.caption, _SAMPLE)[1]:
             faults.add(("publish", "caption"), fault.problem, "It sees caption, title, url, excerpt and tags.")

@@ -48,6 +48,11 @@ class Faults:
             self._paths.add(field)
             self.all.append(Fault(field, problem, remedy))
 
+    def within(self, path: Trail) -> bool:
+        """Tell whether this path or one below it has a fault."""
+        field = dotted(path)
+        return any(_within(other, field) for other in self._paths)
+
     def at(self, path: Trail) -> bool:
         """Tell whether this path or one above or below it has a fault."""
         field = dotted(path)

@@ -11,11 +11,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from bridge.core.events import EVENT_TYPES, matches
 from bridge.core.mapping import NamedAccount
 from bridge.core.rules import DeliverRules, Limits, PublishRules, Retention, RetryRules, WatchRules
 from bridge.core.units import Duration, Size
+from bridge.settings._tree import nearest
 
 Scope = Literal["publish", "read", "admin"]
 
@@ -25,6 +27,20 @@ def _network(value: object) -> IPv4Network | IPv6Network:
         return ip_network(value)  # type: ignore[arg-type]  # Anything else is a ValueError too.
     except ValueError:
         raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8, without host bits") from None
+
+
+class Mistaken(ValueError):
+    """A value that cannot be right, when what to write instead is more than the help of its field."""
+
+    def __init__(self, problem: str, remedy: str) -> None:
+        super().__init__(problem)
+        self.remedy = remedy
+
+
+def _pattern(text: str) -> str:
+    if not any(matches([text], event_type) for event_type in EVENT_TYPES):
+        raise Mistaken("matches no event type", nearest(text, EVENT_TYPES))
+    return text
 
 
 def _several(value: object) -> object:
@@ -38,6 +54,7 @@ Network = Annotated[
     WithJsonSchema({"type": "string", "$comment": "network"}),
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
+EventPattern = Annotated[str, AfterValidator(_pattern)]
 Secrets = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
@@ -116,7 +133,8 @@ class EndpointEntry:
         Field(description="What signs the POSTs, as a secret: whsec_ and base64; several while it is being replaced."),
     ] = field(repr=False)
     events: Annotated[
-        tuple[str, ...], Field(min_length=1, description="Types wanted, such as post.failed, attention.* or *.")
+        tuple[EventPattern, ...],
+        Field(min_length=1, description="Types wanted, such as post.failed, attention.* or *."),
     ] = ("*",)
 
 

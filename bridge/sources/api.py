@@ -75,7 +75,7 @@ def _from_json(body: bytes) -> Mapping[str, Any]:
 
 def _from_form(body: bytes) -> Mapping[str, Any]:
     try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS)
+        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
     except ValueError as error:
         raise Problem(400, "invalid_body", f"The form cannot be read: {error}.") from None
     return _gather(pairs)

@@ -14,7 +14,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, AttemptOutcome, WorkState
+from bridge.core.model import Attempt, AttemptOutcome, CommandKind, WorkState
 from bridge.ports import ClaimedCommand, ClaimedDelivery, Clock
 from bridge.store._rows import ATTEMPTS, COMMANDS, DELIVERIES, POSTS, Codec, Row
 from bridge.store._sql import Sql, Unit
@@ -56,12 +56,16 @@ def leased_beside() -> ColumnElement[bool]:
 
 
 def _due_before() -> ColumnElement[bool]:
-    """Say that a command of the same post with a lower number is due, too."""
+    """Say that a command of the same post with a lower number goes first: it is due, too, or both are updates.
+
+    Of two updates the later must win, so it waits for the earlier one, whatever that one waits for.
+    """
+    due = and_(in_state(_earlier.c.state, WorkState.DUE), _earlier.c.due_at <= bindparam("now"))
+    updates = and_(*(in_state(table.c.kind, CommandKind.UPDATE) for table in (_earlier, commands)))
     return exists().where(
         _earlier.c.post_id == commands.c.post_id,
         _earlier.c.number < commands.c.number,
-        in_state(_earlier.c.state, WorkState.DUE),
-        _earlier.c.due_at <= bindparam("now"),
+        or_(due, and_(updates, in_state(_earlier.c.state, WorkState.DUE, WorkState.PARKED))),
     )
 
 

@@ -199,6 +199,7 @@ keys = Table(
     _column("detail", null=True),
     _column("failures", Integer),
     _column("held_until", Instant, null=True),
+    _column("probe_at", Instant, null=True),
     _column("listed_at", Instant, null=True),
     _column("cursor", null=True),
     _column("sequence", Integer),

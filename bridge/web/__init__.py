@@ -5,12 +5,7 @@
 
 from collections.abc import Iterable, Mapping
 
-from starlette.applications import Starlette
-from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
 from bridge.web import accounts, deliveries, events, ops, posts
@@ -51,17 +46,17 @@ _HANDLERS: Mapping[str, Handler] = {
 }
 
 
-def public_app(web: Web) -> Starlette:
+def public_app(web: Web) -> Edge:
     """Return the app of the public listener; with `web.with_admin`, of the only one."""
     return _app(web, (*PUBLIC, *ADMIN) if web.with_admin else PUBLIC)
 
 
-def admin_app(web: Web) -> Starlette:
+def admin_app(web: Web) -> Edge:
     """Return the app of the admin listener: probes and metrics."""
     return _app(web, ADMIN)
 
 
-def _app(web: Web, operations: Iterable[Operation]) -> Starlette:
+def _app(web: Web, operations: Iterable[Operation]) -> Edge:
     described = dump(document(operations))
 
     async def openapi(_web: Web, _call: Call) -> Answer:
@@ -69,21 +64,11 @@ def _app(web: Web, operations: Iterable[Operation]) -> Starlette:
 
     handlers = {**_HANDLERS, "openapi": openapi}
     routes = [Route(one.path, _endpoint(web, one, handlers), methods=[one.method]) for one in operations]
-    app = Starlette(
-        routes=routes,
-        middleware=[Middleware(Edge, metrics=web.metrics)],
-        exception_handlers={HTTPException: _pass_on},
-    )
-    app.router.redirect_slashes = False
-    return app
+    # The edge answers every error itself, so Starlette's own two layers for that would only cost time.
+    return Edge(Router(routes=routes, redirect_slashes=False), web.metrics)
 
 
 def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -> ASGIApp:
     if operation.name == "publish":
         return Publish(web)
     return Endpoint(web, handlers[operation.name], operation.scope)
-
-
-async def _pass_on(_request: Request, error: Exception) -> Response:
-    """Let the edge answer for unknown paths and methods too."""
-    raise error

@@ -10,7 +10,8 @@ from time import perf_counter
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Router
+from starlette.types import Message, Receive, Scope, Send
 
 from bridge.core.errors import Conflict, Problem, StoreError, StoreFull
 from bridge.flows import log
@@ -34,13 +35,20 @@ _REFUSALS = {
 class Edge:
     """Answers what the app raises, adds the headers that every answer has, counts and logs."""
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
+    def __init__(self, app: Router, metrics: Metrics) -> None:
+        self._app, self._metrics, self._log = app, metrics, log.bind()
+
+    @property
+    def routes(self) -> list[BaseRoute]:
+        """What is served."""
+        return self._app.routes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # Starlette's routes then raise what they cannot answer, instead of answering in plain text.
+        scope["app"] = self._app
         watched = _Watched(send)
         started = perf_counter()
         try:
@@ -85,7 +93,7 @@ class Edge:
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = _route(scope), scope["method"]
         self._metrics.http_request(route, method, status, seconds)
-        log.debug("http.answered", route=route, method=method, status=status, seconds=round(seconds, 6))
+        self._log.debug("http.answered", route=route, method=method, status=status, seconds=round(seconds, 6))
 
 
 class _Watched:

@@ -8,7 +8,7 @@ import orjson
 from bridge.core.mapping import Wanted, may_use
 from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
 from bridge.core.redact import Redactor
-from bridge.core.step import REMEDY
+from bridge.core.step import remedy
 
 Shape = dict[str, Any]
 
@@ -199,7 +199,7 @@ def cause_shape(cause: Cause, waiting: Sequence[str]) -> Shape:
         "opened_at": cause.opened_at,
         "closed_at": cause.closed_at,
         "waiting": {"count": len(waiting), "posts": list(waiting[:20])},
-        "what_to_do": REMEDY[cause.kind] if cause.open else None,
+        "what_to_do": remedy(cause.kind, cause.reason) if cause.open else None,
     }
 
 

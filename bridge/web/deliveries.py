@@ -1,6 +1,6 @@
 """Endpoints and deliveries over HTTP: what was told to whom, and telling it again."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -50,10 +50,12 @@ async def enable_endpoint(web: Web, call: Call) -> Answer:
         raise invalid(faults)
     endpoint = await web.actions.enable(name)
     dead = Find(destination=name, state=WorkState.DEAD)
-    ids = [row.id for row in await _all(web, dead) if row.reason in _LOST_WITH_ENDPOINT]
-    count = await _replay(web, ids) if fields.get("replay") else 0
-    told = {"endpoint": endpoint_shape(endpoint), "replayed": count, "waiting": len(ids) - count}
-    return Answer.json(told)
+    replayed = waiting = 0
+    async for rows in _pages(web, dead):
+        ids = [row.id for row in rows if row.reason in _LOST_WITH_ENDPOINT]
+        count = await _replay(web, ids) if fields.get("replay") else 0
+        replayed, waiting = replayed + count, waiting + len(ids) - count
+    return Answer.json({"endpoint": endpoint_shape(endpoint), "replayed": replayed, "waiting": waiting})
 
 
 async def list_deliveries(web: Web, call: Call) -> Answer:
@@ -102,7 +104,7 @@ async def replay_deliveries(web: Web, call: Call) -> Answer:
     find = _filter(await call.fields())
     if find.destination is not None:
         await _refuse_disabled(web, find.destination)
-    count = await _replay(web, [row.id for row in await _all(web, find)])
+    count = sum([await _replay(web, [row.id for row in rows]) async for rows in _pages(web, find)])
     return Answer.json({"replayed": count}, 202)
 
 
@@ -134,22 +136,19 @@ def _filter(fields: dict[str, Any]) -> Find:
     return Find(destination=texts.get("endpoint"), state=state, type=kind, since=since, until=until)
 
 
-async def _all(web: Web, find: Find) -> list[Delivery]:
-    """Read every page before anything changes, so that what is sent again is not found again."""
-    found: list[Delivery] = []
+async def _pages(web: Web, find: Find) -> AsyncIterator[list[Delivery]]:
+    """Give every delivery of a filter, page by page; each is older, so what is sent again is not found again."""
     after: str | None = None
-    while True:
+    more = True
+    while more:
         rows, after = await page(web.store.find_deliveries, replace(find, limit=_AT_ONCE, before=after))
-        found += rows
-        if after is None:
-            return found
+        yield rows
+        more = after is not None
 
 
 async def _replay(web: Web, ids: Sequence[str]) -> int:
-    """Make deliveries due again; answer how many were settled and so are."""
-    now, count = web.clock(), 0
-    for start in range(0, len(ids), _AT_ONCE):
-        count += await web.store.replay(Find(), ids[start : start + _AT_ONCE], now)
+    """Make deliveries due again, no more than a page; answer how many were settled and so are."""
+    count = await web.store.replay(Find(), ids, web.clock()) if ids else 0
     if count:
         log.info("delivery.replayed", count=count)
     return count

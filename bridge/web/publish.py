@@ -38,19 +38,27 @@ class Publish:
     async def _read(self, scope: Scope, receive: Receive) -> RawRequest:
         """Take the request exactly as it is.
 
+        Of a caller without a token that may publish, the body is not read: the source will refuse it, and count that.
+
         Raises:
             Problem: 413, 415 for a compressed body.
         """
-        headers, length, host = [], None, ""
+        headers, length, host, authorization, packed = [], None, "", None, False
         for name, value in scope["headers"]:
             headers.append((str(name, "latin-1"), str(value, "latin-1")))
             if name == b"content-length":
                 length = value
             elif name == b"host":
                 host = headers[-1][1]
+            elif name == b"authorization" and authorization is None:
+                authorization = headers[-1][1]
             elif name == b"content-encoding" and value.lower() != b"identity":
+                packed = True
+        body = b""
+        if self._may_publish(authorization):
+            if packed:
                 raise Problem(415, "unsupported_encoding", "The body is compressed. Send it as it is.")
-        body = await read_body(receive, length, self._web.max_body)
+            body = await read_body(receive, length, self._web.max_body)
         path = str(scope.get("raw_path") or scope["path"].encode(), "latin-1")
         query = str(scope["query_string"], "latin-1")
         base = (self._web.public_url or f"{scope['scheme']}://{host}").rstrip("/")
@@ -63,6 +71,13 @@ class Publish:
             body=body,
             received_at=self._web.clock(),
         )
+
+    def _may_publish(self, authorization: str | None) -> bool:
+        try:
+            self._web.tokens.check(authorization, "publish")
+        except Problem:
+            return False
+        return True
 
     async def _outcome(self, answer: Ingested, wait_s: float) -> tuple[int, Sequence[Post]]:
         """Wait until the partner has answered for every post.

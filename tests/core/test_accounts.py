@@ -6,7 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.accounts import block, count_failure, note_failure, observe_listing, recover
+from bridge.core.accounts import (
+    block,
+    count_failure,
+    may_probe,
+    may_read,
+    note_failure,
+    note_probe,
+    observe_listing,
+    recover,
+)
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import AccountState
 from bridge.core.retry import BREAKER
@@ -29,7 +38,7 @@ from tests.core.builders import (
 A, WATCH, RULES = AccountState, WatchRules(), PublishRules()
 
 
-def listed(key, accounts, listing, *causes, now=NOW, refused=frozenset()):
+def listed(key, accounts, listing, *causes, now=NOW, refused=None):
     step = a_step(now, key, *accounts, *causes)
     observe_listing(step, key, listing, WATCH, refused)
     return step, {row.id: row for row in step.write().accounts}
@@ -86,10 +95,36 @@ def test_an_account_that_was_just_refused_needs_no_second_miss():
     assert types(step) == ["account.disconnected", "attention.opened"]
 
 
-def test_a_change_of_scope_says_nothing_about_accounts():
-    step, rows = listed(a_key(), [an_account(misses=1)], a_listing(scope="workspace:2"))
+def test_a_listing_between_times_counts_misses_of_refused_accounts_only():
+    step, _ = listed(a_key(), [an_account("a"), an_account("b")], a_listing(), refused=frozenset())
+
+    assert not step
+
+
+def test_another_word_for_the_same_workspace_is_taken_over_and_counts_no_misses():
+    accounts = [an_account("a", raw_status="active"), an_account("b", misses=1)]
+    step, rows = listed(a_key(), accounts, a_listing(a_listed("a"), scope="workspace:2"))
 
     assert (types(step), rows, step.write().keys[0].scope) == ([], {}, "workspace:2")
+
+
+@pytest.mark.parametrize("rows", [(), (a_listed("z"),)])
+def test_another_workspace_blocks_its_key_once_and_says_nothing_about_accounts(rows):
+    step, changed = listed(a_key(), [an_account(misses=1)], a_listing(*rows, scope="workspace:2"))
+    key = step.write().keys[0]
+    again, _ = listed(key, [an_account()], a_listing(*rows, scope="workspace:2"), *step.write().causes, now=NOW + HOUR)
+
+    assert (types(step), types(again), changed) == (["partner.blocked", "attention.opened"], [], {})
+    assert (key.scope, key.blocked) == ("workspace:1", FailureReason.OTHER_WORKSPACE)
+    assert "another name" in told(step, "attention.opened")["what_to_do"]
+
+
+def test_a_blocked_key_that_is_renewed_with_one_of_another_workspace_has_another_cause():
+    key = a_key(blocked=FailureReason.UNAUTHORIZED, held_until=NOW, probe_at=NOW)
+    step, _ = listed(key, [an_account()], a_listing(scope="workspace:2"), a_cause("key:gv"))
+
+    assert types(step) == ["partner.recovered", "attention.closed", "partner.blocked", "attention.opened"]
+    assert step.write().keys[0].probe_at is None
 
 
 @pytest.mark.parametrize(("state", "event"), [(A.DISCONNECTED, "account.disconnected"), (A.REMOVED, "account.removed")])
@@ -152,12 +187,13 @@ seen = st.lists(st.sampled_from(["listed", "absent", "paused", "elsewhere"]), ma
 def test_connected_and_disconnected_alternate_whatever_is_listed(words):
     """A disconnect is told once, a reconnect once after it, and a cause stands open exactly in between."""
     account, key, causes, heard = an_account(raw_status="active"), a_key(), {}, []
-    listings = {"listed": a_listing(a_listed()), "absent": a_listing(), "elsewhere": a_listing(scope="other")}
+    listings = {"listed": a_listing(a_listed()), "absent": a_listing()}
+    listings["elsewhere"] = a_listing(a_listed("z"), scope="other")
     listings["paused"] = a_listing(a_listed(state=A.DISCONNECTED, raw_status="paused"))
     for word in words:
         step, rows = listed(key, [account], listings[word], *causes.values())
         account = rows.get("a", account)
-        causes |= {cause.id: cause for cause in step.write().causes}
+        causes |= {cause.id: cause for cause in step.write().causes if cause.kind == "account"}
         heard += [one for one in types(step) if one.startswith("account.")]
         key = next(iter(step.write().keys), key)
 
@@ -187,6 +223,46 @@ def test_a_listing_lets_a_blocked_key_go_on(held):
     row = step.write().keys[0]
     assert types(step) == ["partner.recovered", "attention.closed"]
     assert (row.blocked, row.held_until, row.detail) == (None, None, None)
+
+
+def test_a_listing_lets_reads_go_on_but_says_nothing_of_refused_writes():
+    error = an_error(FailureReason.FORBIDDEN, FailureClass.NEEDS_HUMAN, key_wide=True)
+    refused = a_step(NOW, a_key())
+    block(refused, a_key(), error, MINUTE, write=True)
+    key = refused.write().keys[0]
+    step, _ = listed(key, [], a_listing(), *refused.write().causes, now=NOW + HOUR)
+    again = a_step(NOW + HOUR, step.write().keys[0])
+    block(again, step.write().keys[0], error, MINUTE, write=True)
+
+    assert (types(refused), types(step), types(again)) == (["partner.blocked", "attention.opened"], [], [])
+    assert [may_read(row, NOW + HOUR) for row in (key, step.see(key), again.see(key))] == [False, True, True]
+    assert [may_read(a_key(held_until=NOW + MINUTE), at) for at in (NOW, NOW + MINUTE)] == [False, True]
+
+
+def test_an_answered_listing_of_a_key_that_refuses_writes_is_noted_once():
+    key = a_key(blocked=FailureReason.FORBIDDEN, probe_at=NOW)
+    step, _ = listed(key, [], a_listing(), a_cause("key:gv"))
+
+    assert not step
+
+
+@pytest.mark.parametrize(
+    ("key", "cause", "may"),
+    [
+        ({"blocked": FailureReason.FORBIDDEN, "probe_at": NOW}, "key:gv", True),
+        ({"blocked": FailureReason.FORBIDDEN, "probe_at": NOW + MINUTE}, "key:gv", False),
+        ({"blocked": FailureReason.FORBIDDEN, "probe_at": NOW, "held_until": NOW}, "key:gv", False),
+        ({"blocked": FailureReason.FORBIDDEN}, "key:gv", False),
+        ({"blocked": FailureReason.FORBIDDEN, "probe_at": NOW}, "plan:gv", False),
+        ({"name": "other"}, "key:gv", False),
+    ],
+)
+def test_one_write_is_tried_when_its_turn_has_come_and_reads_work(key, cause, may):
+    step = a_step(NOW, a_key(**key))
+    note_probe(step, a_cause(cause), WATCH)
+
+    assert bool(step) is may
+    assert may_probe(a_step(NOW, a_key(**key)), a_cause(cause)) is may
 
 
 @pytest.mark.parametrize(

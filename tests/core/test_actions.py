@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.actions import CHANGEABLE, cancel, drop, edit, is_live, is_unsent, retry, send
+from bridge.core.actions import CHANGEABLE, cancel, drop, edit, is_live, is_unsent, retry, send, under_way
 from bridge.core.errors import FailureReason, Problem
 from bridge.core.model import CommandKind, PostState, TargetState, WorkState
 from bridge.core.retry import Choice
@@ -101,6 +101,39 @@ def test_a_post_at_its_partner_gets_a_command():
     wire = {"caption": None, "scheduled_at": "2026-03-01T13:00:00+00:00", "accounts": [{"id": "b"}]}
     assert (command.kind, command.payload, types(step)) == (K.UPDATE, {"changes": wire}, [])
     assert step.see(post).content == post.content
+
+
+def an_update(number, changes, **fields):
+    return a_command(K.UPDATE, id=f"u{number}", number=number, payload={"changes": changes}, **fields)
+
+
+def test_an_edit_takes_along_those_that_have_not_begun_to_go():
+    older = [
+        an_update(3, {"caption": "c", "settings": {"x": {"community": "1"}}}, **PARKED),
+        an_update(2, {"caption": "b", "tiktok": None, "settings": {"x": {}, "facebook": {"url": "u"}}}),
+    ]
+    step, settings = a_step(), {"linkedin": {"carousel_name": "n"}}
+
+    command = edit(step, a_post(state=P.SCHEDULED), older, {"settings": settings}, None)
+
+    merged = {"x": {"community": "1"}, "facebook": {"url": "u"}} | settings
+    assert command.payload["changes"] == {"caption": "c", "tiktok": None, "settings": merged}
+    assert {(step.see(row).state, step.see(row).reason, step.see(row).detail) for row in older} == {
+        (W.DONE, None, f"its changes went on in {command.id}")
+    }
+
+
+@pytest.mark.parametrize(
+    "older", [an_update(1, {"caption": "b"}, lease_until=NOW), an_update(1, {"caption": "b"}, body=b"{}", **PARKED)]
+)
+def test_an_edit_leaves_those_alone_that_may_have_reached_the_partner(older):
+    step = a_step()
+
+    command = edit(step, a_post(state=P.SCHEDULED, commands=1), [older], {"media": None}, None)
+
+    assert (command.number, command.payload) == (2, {"changes": {"media": None}})
+    assert step.write().commands == (command,)
+    assert under_way([older, a_retry("a"), an_update(0, {"media": 1}, state=W.DONE)]) == {"caption": "b"}
 
 
 @pytest.mark.parametrize("act", [change, cancel])
@@ -291,7 +324,7 @@ def test_every_act_on_every_state_does_something_or_says_what_is_allowed(state, 
 
 
 @pytest.mark.parametrize(("act", "states"), [(change, CHANGEABLE), (cancel, CHANGEABLE), (retry, MISSED)])
-@pytest.mark.parametrize("state", set(P) - {P.PARKED})
+@pytest.mark.parametrize("state", [state for state in P if state is not P.PARKED])
 def test_the_last_snapshot_says_what_the_partner_would_refuse(act, states, state):
     post = a_post(a_failed(), state=state)
     if state in states:

@@ -98,6 +98,10 @@ def test_a_field_is_read(field, sent, read):
         ({"media": {"type": ["gif"]}}, "media.type", "is missing"),
         ({"scheduled_at": "soon"}, "scheduled_at", "'soon' is not a date and time"),
         ({"scheduled_at": "2026-03-01T17:00", "timezone": "X/Y"}, "timezone", "'X/Y' is not an IANA zone"),
+        ({"scheduled_at": "2026-03-01T17:00Z", "timezone": "X/Y"}, "timezone", "'X/Y' is not an IANA zone"),
+        ({"timezone": "X/Y"}, "timezone", "'X/Y' is not an IANA zone"),
+        ({"scheduled_at": "1999-12-31T23:59:59Z"}, "scheduled_at", "is before the year 2000"),
+        ({"scheduled_at": "0001-01-01T00:00Z"}, "scheduled_at", "is before the year 2000"),
     ],
 )
 def test_a_faulty_field_says_what_is_wrong(fields, field, problem):

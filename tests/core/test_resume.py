@@ -127,6 +127,17 @@ def test_it_ends_as_expired_a_week_after_it_could_have_gone():
     assert types(last) == ["post.rejected"]
 
 
+@pytest.mark.parametrize("kind", [CommandKind.CANCEL, CommandKind.UPDATE])
+def test_what_changes_a_post_goes_at_once_and_a_cancel_before_all_else(kind):
+    command, post = parked(kind, cause="key:gv"), a_post(state=P.SCHEDULED)
+    world = a_cause("key:gv", closed_at=NOW), an_account(state=A.DISCONNECTED, resumed_at=NOW + 7 * HOUR)
+
+    step = resumed([(command, post)], *world, after=7 * HOUR)
+
+    due_at = NOW if kind is CommandKind.CANCEL else NOW + 7 * HOUR
+    assert (step.see(command).state, step.see(command).due_at, types(step)) == (W.DUE, due_at, [])
+
+
 def test_without_a_known_account_it_goes_at_once():
     assert resumed([(parked(cause="key:gv", parked_at=None), waiting())]).write().commands[0].state is W.DUE
 
@@ -144,6 +155,17 @@ def test_a_retry_goes_out_when_its_account_is_well_again():
     step = resumed([(command, post)], CLOSED, an_account())
 
     assert (step.see(command).state, step.see(post).state) == (W.DUE, P.FAILED)
+
+
+@pytest.mark.parametrize(("late", "state"), [(6 * HOUR, W.DUE), (6 * HOUR + MINUTE, W.PARKED)])
+@pytest.mark.parametrize("planned", [{"created_at": NOW + DAY}, {}])
+def test_a_retry_is_late_from_the_time_that_it_was_planned_for(planned, late, state):
+    retry_at = None if planned else NOW + DAY
+    command, post = parked_retry("a", **planned), failed_post(a_failed(choice="wait", retry_at=retry_at))
+
+    step = resumed([(command, post)], CLOSED, an_account(), after=DAY + late)
+
+    assert step.see(command).state is state
 
 
 @pytest.mark.parametrize("target", [a_target(), a_target("a", TargetState.POSTED), a_failed("b")])
@@ -169,6 +191,25 @@ def test_a_token_that_stays_dead_while_its_account_stays_listed_is_given_up_once
         told(resumed([(parked_retry("a"), failed_post())], a_cause(), account), "post.gave_up")["reason"]
         == "needs_human"
     )
+
+
+@pytest.mark.parametrize(
+    ("other", "state", "heard"),
+    [
+        (a_failed("b", "timeout"), P.FAILED, []),
+        (a_failed("b", choice="retry"), P.FAILED, []),
+        (a_failed("b", "spam", choice="wait"), P.FAILED, []),
+        (a_target("b"), P.PENDING, []),
+        (a_failed("b", "timeout", choice="park"), P.FAILED, ["post.gave_up"]),
+        (a_target("b", TargetState.POSTED), P.PARTIAL, ["post.gave_up"]),
+    ],
+)
+def test_a_dead_token_gives_the_post_up_only_when_nothing_else_of_it_goes_on(other, state, heard):
+    post = failed_post(a_failed(error="token", choice="park"), other, state=state)
+
+    step = resumed([(parked_retry("a"), post)], a_cause(), an_account(state=A.DEGRADED, seen_active=2))
+
+    assert types(step) == heard
 
 
 def moved():

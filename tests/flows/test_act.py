@@ -7,11 +7,12 @@ import pytest
 
 from bridge.core.errors import FailureReason, Problem
 from bridge.core.model import CommandKind, PostState, WorkState
-from tests.flows.town import INSTAGRAM, NOON, TIKTOK, failing
+from tests.flows.town import INSTAGRAM, NOON, TIKTOK, SimAccount, failing
 
 pytestmark = pytest.mark.anyio
 
 HOUR = {"scheduled_at": (NOON + timedelta(hours=1)).isoformat()}
+PRIVATE = {"privacy_level": "SELF_ONLY"}
 
 
 async def refused(action):
@@ -125,6 +126,93 @@ async def test_an_edit_in_the_gap_waits(town):
     assert (await town.post(post_id)).state is PostState.PENDING
 
 
+# Two edits.
+
+
+async def test_an_edit_that_waits_out_the_gap_goes_with_the_next_one(town):
+    post_id = await town.sent(**HOUR)
+    soon = (NOON + timedelta(seconds=90)).isoformat()
+    _, first = await town.actions.edit(post_id, {"caption": "first", "scheduled_at": soon}, ())
+    await town.work()
+    _, second = await town.actions.edit(post_id, {"scheduled_at": (NOON + timedelta(hours=5)).isoformat()}, ())
+    await town.advance(10, step=1)
+    folded = (await town.commands(post_id))[1]
+    assert (folded.id, folded.state, second.id in (folded.detail or "")) == (first.id, WorkState.DONE, True)
+    post = await town.post(post_id)
+    assert (post.content["caption"], post.scheduled_at) == ("first", NOON + timedelta(hours=5))
+    assert len(town.calls("update")) == 1
+
+
+async def test_an_edit_never_overtakes_one_whose_answer_was_lost(town):
+    post_id = await town.sent(**HOUR)
+    town.sim.fault("server_error", "update")
+    await town.actions.edit(post_id, {"caption": "first"}, ())
+    await town.work()
+    await town.actions.edit(post_id, {"caption": "second"}, ())
+    assert await town.work() == 0
+    await town.advance(5, step=1)
+    assert next(iter(town.sim.world.posts.values())).caption == "second"
+    assert (await town.post(post_id)).content["caption"] == "second"
+
+
+async def test_an_edit_is_judged_with_those_before_it(town):
+    post_id = await town.sent(**HOUR)
+    await town.actions.edit(post_id, {"accounts": ["brand-instagram"]}, ())
+    problem = await refused(town.actions.edit(post_id, {"tiktok": PRIVATE}, ()))
+    assert [fault.field for fault in problem.errors] == ["tiktok"]
+
+
+# What a post would have to be split for.
+
+
+@pytest.mark.parametrize("soon", [60, 7200])
+async def test_a_block_that_not_every_account_takes_is_refused(town, soon):
+    at = (NOON + timedelta(seconds=soon)).isoformat()
+    post_id = await town.sent(accounts=["brand-tiktok", "brand-instagram"], scheduled_at=at)
+    problem = await refused(town.actions.edit(post_id, {"tiktok": PRIVATE}, ()))
+    assert (problem.status, problem.errors[0].field) == (422, "tiktok")
+    assert "publish it anew" in problem.errors[0].remedy
+
+
+async def test_an_account_that_the_blocks_do_not_fit_is_refused(town):
+    post_id = await town.sent(tiktok=PRIVATE, **HOUR)
+    problem = await refused(town.actions.edit(post_id, {"accounts": ["brand-tiktok", "brand-instagram"]}, ()))
+    assert (problem.status, [fault.field for fault in problem.errors]) == (422, ["tiktok"])
+
+
+async def test_more_accounts_than_one_request_takes_are_refused(town):
+    post_id = (await town.publish()).posts[0].id
+    scope = next(iter(town.sim.world.keys.values())).scope_id
+    ids = [f"aaaaaaaa-0000-4000-8000-0000000000{number}" for number in range(10, 21)]
+    town.sim.world.accounts |= {one: SimAccount(one, "tiktok", username=one, scope_id=scope) for one in ids}
+    await town.watcher.accounts()
+    problem = await refused(town.actions.edit(post_id, {"accounts": ids}, ()))
+    assert (problem.status, problem.errors[0].field) == (422, "accounts")
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"tiktok": PRIVATE}, "tiktok"),
+        ({"settings": {"youtube": {"privacy": "private"}}}, "settings.youtube"),
+        ({"settings": None}, "settings"),
+    ],
+)
+async def test_an_edit_of_which_nothing_would_be_sent_is_refused(town, changes, field):
+    post_id = await town.sent(accounts=["brand-instagram"], **HOUR)
+    problem = await refused(town.actions.edit(post_id, changes, ()))
+    assert (problem.status, [fault.field for fault in problem.errors]) == (422, [field])
+
+
+async def test_a_post_that_was_split_off_a_block_can_be_edited(town):
+    answer = await town.publish(accounts=["brand-tiktok", "brand-instagram"], tiktok=PRIVATE, **HOUR)
+    await town.work()
+    for post in answer.posts:
+        await town.actions.edit(post.id, {"caption": "better"}, ())
+    await town.work()
+    assert {post.caption for post in town.sim.world.posts.values()} == {"better"}
+
+
 # DELETE.
 
 
@@ -178,11 +266,13 @@ async def test_a_posted_post_cannot_be_canceled(town):
 async def test_a_cancel_that_comes_too_late_at_the_partner_leaves_the_truth(town):
     post_id = await town.sent()
     town.sim.tick()
-    await town.actions.cancel(post_id, ())
+    _, command = await town.actions.cancel(post_id, ())
     await town.work()
     await town.advance(5)
-    post = await town.post(post_id)
+    post, ended = await town.post(post_id), (await town.commands(post_id))[-1]
     assert (post.state, post.reason) == (PostState.POSTED, None)
+    assert (ended.id, ended.reason) == (command.id, FailureReason.NOT_ALLOWED_NOW)
+    assert ended.detail == (await town.attempts(post_id))[-1].answer["refusal"]
 
 
 async def test_a_cancel_of_what_is_gone_already_is_a_cancel(town):
@@ -191,6 +281,28 @@ async def test_a_cancel_of_what_is_gone_already_is_a_cancel(town):
     await town.actions.cancel(post_id, ())
     await town.work()
     await town.advance(5)
+    assert (await town.post(post_id)).state is PostState.CANCELED
+
+
+async def test_a_cancel_ends_an_edit_that_waits(town):
+    post_id = await town.sent(**HOUR)
+    town.sim.fault("server_error", "update")
+    await town.actions.edit(post_id, {"caption": "better"}, ())
+    await town.work()
+    await town.actions.cancel(post_id, ())
+    await town.advance(30)
+    assert ((await town.post(post_id)).state, len(town.calls("update"))) == (PostState.CANCELED, 1)
+    assert [one.reason for one in await town.commands(post_id)] == [None, FailureReason.CANCELED, None]
+
+
+async def test_an_edit_that_finds_the_post_canceled_says_so_and_the_post_stays_canceled(town):
+    post_id = await town.sent(**HOUR)
+    await town.actions.cancel(post_id, ())
+    await town.actions.edit(post_id, {"caption": "better"}, ())
+    await town.advance(30)
+    ended = (await town.commands(post_id))[-1]
+    assert (ended.state, ended.reason) == (WorkState.DEAD, FailureReason.NOT_FOUND)
+    assert (await town.events(post_id))[-1] == "post.canceled"
     assert (await town.post(post_id)).state is PostState.CANCELED
 
 

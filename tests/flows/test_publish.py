@@ -20,6 +20,7 @@ def refused(code):
     return orjson.dumps({"ok": False, "code": 400, "error_code": code}).decode()
 
 
+REFUSED = {"status": 400, "body": refused("validation_failed")}
 SOON = PublishRules(give_up_after=timedelta(minutes=2))
 
 
@@ -261,6 +262,31 @@ async def test_a_blocked_key_is_probed_slowly_and_by_the_accounts_alone(town):
     assert len(probes) == 6
 
 
+async def test_a_key_that_is_refused_writes_only_is_told_once_and_probed_by_one_of_them(town):
+    posted = await town.sent()
+    town.sim.fault("tier_not_allowed", "create", times=-1)
+    posts = [await town.sent(caption=f"{number}", accounts=["brand-*"]) for number in range(3)]
+    await town.advance(60, step=1)
+    assert (await town.post(posted)).state is PostState.POSTED
+    assert await town.told("attention.*") == ["attention.opened"]
+    assert len(town.wire.creates) in range(4, 14)
+    town.sim.faults.clear()
+    await town.advance(60, step=1)
+    assert {(await town.post(post_id)).state for post_id in posts} == {PostState.POSTED}
+    assert await town.told("attention.*") == ["attention.opened", "attention.closed"]
+    assert await town.told("partner.*") == ["partner.blocked", "partner.recovered"]
+
+
+async def test_a_refused_write_that_nobody_wants_any_more_does_not_block_its_key_for_good(town):
+    town.sim.fault("tier_not_allowed", "create")
+    await town.actions.drop(await town.sent(), ())
+    await town.advance(5)
+    assert (await town.store.keys())["gv"].blocked is FailureReason.FORBIDDEN
+    await town.advance(15)
+    assert (await town.store.keys())["gv"].blocked is None
+    assert await town.told("attention.*") == ["attention.opened", "attention.closed"]
+
+
 async def test_a_refused_key_uses_no_budget(build_town):
     town = await build_town(publish=SOON)
     town.sim.fault("unauthorized", "*", times=10)
@@ -411,6 +437,24 @@ async def test_a_look_that_fails_sends_nothing(build_town):
     await town.advance(2, step=0.25)
     assert (len(town.wire.creates), len(town.sim.world.posts)) == (1, 1)
     assert (await town.store.find_posts(Find()))[0].state is PostState.PENDING
+
+
+@pytest.mark.parametrize(
+    ("contract", "faults"),
+    [("v1", [("stored_then_dropped", {})]), ("v3", [("dropped", {}), ("answer", REFUSED)]), ("v1", [("dropped", {})])],
+)
+async def test_the_same_post_sent_before_is_not_taken_for_the_lost_one(build_town, contract, faults):
+    """Two intents of one content in one minute are two posts, whatever becomes of the second one's answer."""
+    town = await build_town(contract=contract)
+    first = await town.sent(key="a")
+    town.clock.move(seconds=30)
+    for kind, more in faults:
+        town.sim.fault(kind, "create", **more)
+    second = await town.sent(key="b")
+    await town.advance(15, step=1)
+    posts = [await town.post(post_id) for post_id in (first, second)]
+    assert [post.state for post in posts] == [PostState.POSTED] * 2
+    assert {post.partner_id for post in posts} == set(town.sim.world.posts)
 
 
 async def test_a_lost_post_older_than_a_day_is_looked_for(town):

@@ -114,6 +114,22 @@ async def test_what_is_sent_while_the_account_is_still_away_parks_again(town):
     assert town.calls("create") == []
 
 
+async def test_cancels_and_edits_that_waited_for_the_key_all_go_at_once(town):
+    soon = {"scheduled_at": (NOON + timedelta(minutes=50)).isoformat()}
+    ids = [await town.sent(caption=f"{number}", **soon) for number in range(5)]
+    key = next(iter(town.sim.world.keys.values()))
+    key.active = False
+    for post_id in ids[:-1]:
+        await town.actions.cancel(post_id, ())
+    await town.actions.edit(ids[-1], {"caption": "better"}, ())
+    await town.work()
+    key.active = True
+    town.sim.world.set_account_status(TIKTOK, "revoked")
+    await town.advance(15)
+    assert {(await town.post(one)).state for one in ids[:-1]} == {PostState.CANCELED}
+    assert (await town.post(ids[-1])).content["caption"] == "better"
+
+
 async def test_a_dropped_post_frees_its_key(town):
     [post_id] = await parked(town, key="k1")
     await town.actions.drop(post_id, ())

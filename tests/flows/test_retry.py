@@ -249,6 +249,27 @@ async def test_a_dead_token_of_an_account_that_stays_listed_ends_with_a_person(t
     assert (await town.events(post_id)).count("post.gave_up") == 1
 
 
+async def test_a_dead_token_beside_an_unknown_outcome_is_given_up_once_both_are_decided(town):
+    town.sim.script(INSTAGRAM, failing(UNSURE))
+    post_id = await failed(town, TOKEN)
+    await town.advance(10, step=1)
+    assert "post.gave_up" not in await town.events(post_id)
+    await town.advance(30, step=1)
+    assert (await town.events(post_id)).count("post.gave_up") == 1
+
+
+async def test_a_retry_after_a_day_is_not_too_late_because_the_key_was_blocked_then(town):
+    post_id = await failed(town, "spam_risk_too_many_pending_share")
+    await town.advance(60 * 23, step=60)
+    key = next(iter(town.sim.world.keys.values()))
+    key.active = False
+    await town.advance(90, step=10)
+    assert (await the_retry(town, post_id)).state is WorkState.PARKED
+    key.active = True
+    await town.advance(30)
+    assert (await town.post(post_id)).state is PostState.POSTED
+
+
 async def test_a_retry_by_hand_after_a_mended_token_goes_out(town):
     post_id = await failed(town, TOKEN)
     await town.advance(10)

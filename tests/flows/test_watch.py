@@ -357,6 +357,39 @@ async def test_a_disconnect_needs_an_unchanged_scope(town):
     assert (await town.account()).state is AccountState.ACTIVE
 
 
+async def test_a_key_that_sees_another_workspace_is_blocked_until_the_former_one_is_back(town):
+    post_id = await town.sent(scheduled_at=(NOON + timedelta(hours=2)).isoformat())
+    key = next(iter(town.sim.world.keys.values()))
+    former, key.workspace_id = key.workspace_id, "other"
+    waiting = await town.sent(caption="two")
+    await town.advance(20)
+    assert (await town.cause("key:gv")).reason is FailureReason.OTHER_WORKSPACE
+    assert [(await town.post(one)).state for one in (post_id, waiting)] == [PostState.SCHEDULED, PostState.PARKED]
+    key.workspace_id = former
+    await town.advance(150)
+    assert {(await town.post(one)).state for one in (post_id, waiting)} == {PostState.POSTED}
+    assert await town.told("a*") == ["attention.opened", "attention.closed"]
+
+
+async def test_a_post_is_gone_only_when_the_key_still_sees_the_same_workspace(town):
+    post_id = await town.sent()
+    next(iter(town.sim.world.keys.values())).workspace_id = "other"
+    town.clock.move(minutes=1)
+    await town.watcher.posts()
+    assert (await town.post(post_id)).state is PostState.PENDING
+    assert (await town.store.keys())["gv"].blocked is FailureReason.OTHER_WORKSPACE
+
+
+async def test_a_post_that_is_gone_says_nothing_of_accounts(town):
+    post_id = await town.sent()
+    town.sim.world.posts.clear()
+    town.sim.world.set_account_status(TIKTOK, "paused")
+    town.clock.move(minutes=1)
+    await town.watcher.posts()
+    assert (await town.post(post_id)).state is PostState.VANISHED
+    assert (await town.account()).misses == 0
+
+
 @pytest.mark.parametrize("kind", ["server_error", "plan_lapsed", "tier_not_allowed", "html_502", "empty", "dropped"])
 async def test_a_disconnect_needs_a_200(town, kind):
     town.sim.fault(kind, "accounts", times=3)
@@ -426,7 +459,7 @@ async def test_attention_says_what_happened_what_waits_and_what_to_do(town):
 
 
 async def test_two_keys_that_see_the_same_workspace_are_told_once(build_town):
-    town = await build_town(two_keys=True)
+    town = await build_town(two_keys=True, listed=False)
     assert town.metric("bridge_config_warnings") == 0
     first, second = town.sim.world.keys.values()
     second.workspace_id = first.workspace_id

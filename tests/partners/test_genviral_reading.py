@@ -198,15 +198,14 @@ async def test_lost_post_without_kept_bytes_is_known_by_the_post() -> None:
     assert wanted == Wanted("Holiday drops", frozenset({TIKTOK}), LATER)
 
 
-async def test_oldest_of_equal_posts_is_the_lost_one(sim: GenviralSimulator, partner: Genviral) -> None:
+async def test_equal_posts_are_found_oldest_first(sim: GenviralSimulator, partner: Genviral) -> None:
     given = {"accounts": [TIKTOK], "caption": "Holiday drops"}
     for n in range(150):
         at = (NOW + timedelta(seconds=n)).isoformat()
         sim.seed_post("pending", id=f"p{n}", created_at=at, **given | ({} if n in (5, 140) else {"caption": "Other"}))
     sim.seed_post("pending", id="before", created_at=(NOW - timedelta(minutes=2)).isoformat(), **given)
-    receipt = await partner.find(command(sent_at=NOW), post())
-    assert receipt is not None
-    assert receipt.partner_id == "p5"
+    found = await partner.find(command(sent_at=NOW), post())
+    assert [receipt.partner_id for receipt in found] == ["p5", "p140"]
     assert calls(sim) == ["list", "list"]
 
 
@@ -224,5 +223,5 @@ async def test_list_without_posts_is_no_absence() -> None:
 
 
 async def test_nothing_was_sent_so_nothing_is_found(partner: Genviral, sim: GenviralSimulator) -> None:
-    assert await partner.find(command(), post()) is None
+    assert await partner.find(command(), post()) == []
     assert calls(sim) == []

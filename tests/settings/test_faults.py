@@ -192,10 +192,66 @@ watch: {first_poll: 10m}
         "server.hots",
         "tokens[0].token",
         "tokens[0].scopes[0]",
+        "partners.plain.token",
         "partners.plain.pause",
         "accounts.a.partner",
         "watch.first_poll",
     }
+
+
+MANY_FAULTS = """
+server: {port: x, hots: a, public_url: nowhere, admin: {host: 5, port: 70000}}
+database: {url: mysql://db/bridge, pool: 3}
+tokens:
+  - {name: a, token: {env: KEY}}
+  - {name: a, token: {env: NONE}}
+  - {name: B b, token: [{env: NONE}, {env: KEY}, 5], scopes: [pulbish]}
+partners:
+  plain: {token: {env: CALLER}, pause: 3}
+  other: {kind: plain, token: {env: CALLER}, tokn: a}
+  third: {kind: plain, token: {env: SPACED}, pause: 3}
+accounts:
+  a: {partner: plian, id: 5}
+  b: {partner: plain, platform: x, colour: red}
+endpoints:
+  ops: {url: "https://me:hush@ops.example/", events: [5, "foo.*"]}
+  two: {url: "ftp://ops.example/", secret: [{env: NONE}, {env: BAD}], evnts: []}
+publish: {caption: "{{ title", max_late: 5, backoff_first: 10m}
+watch: {tick: 0s, first_poll: 10m}
+"""
+
+
+def test_each_field_is_checked_whatever_else_is_wrong_with_its_entry(refused):
+    assert set(refused(MANY_FAULTS, BAD="whsec_!")) == {
+        *("server.port", "server.hots", "server.public_url", "server.admin.host", "server.admin.port"),
+        *("database.url", "database.pool", "tokens[1].name", "tokens[1].token"),
+        *("tokens[2].name", "tokens[2].token[0]", "tokens[2].token[2]", "tokens[2].token", "tokens[2].scopes[0]"),
+        *("partners.plain.pause", "partners.other.token", "partners.other.tokn"),
+        *("partners.third.token", "partners.third.pause"),
+        *("accounts.a.partner", "accounts.a.id", "accounts.b", "accounts.b.colour"),
+        *("endpoints.ops.url", "endpoints.ops.secret", "endpoints.ops.events[0]", "endpoints.ops.events[1]"),
+        *("endpoints.two.url", "endpoints.two.secret[0]", "endpoints.two.secret", "endpoints.two.evnts"),
+        *("publish.caption", "publish.max_late", "publish.backoff_first", "watch.tick", "watch.first_poll"),
+    }
+
+
+UNREADABLE = {
+    "port": "server: {port: x, admin: {port: 8080}}",
+    "networks": "network: {allow: [x]}\nendpoints: {ops: {url: 'http://10.0.0.1/', secret: {env: OPS}}}",
+    "poll": "watch: {first_poll: 10m, max_poll: 20}",
+    "token": "tokens: [{name: a, token: 5}, {name: b, token: 5}]",
+    "partner": "accounts: {a: {partner: [a], id: b}}",
+}
+
+
+@pytest.mark.parametrize("name", UNREADABLE)
+def test_nothing_is_held_against_what_cannot_be_read(refused, name):
+    assert all("must be" in problem or "stands in" in problem for problem in refused(UNREADABLE[name]).values())
+
+
+def test_an_address_is_told_all_that_is_wrong_with_it(refused):
+    problem = refused("endpoints: {ops: {url: 'http://a@10.0.0.1/', secret: {env: OPS}}}")["endpoints.ops.url"]
+    assert problem == "has a user or password in it, and is plain http, and is the private address 10.0.0.1"
 
 
 def test_a_kind_that_is_no_configuration_type_is_a_mistake_of_ours(tmp_path, monkeypatch):

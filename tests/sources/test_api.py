@@ -119,6 +119,8 @@ WHOLE = multipart(part("caption", "x"), part("scheduled_at", "2026-03-01T17:00Z"
     ("content_type", "body", "why"),
     [
         (FORM, b"\xff", "utf-8"),
+        (FORM, b"caption=%ff", "utf-8"),
+        (FORM, b"%C3%28=x", "utf-8"),
         (FORM, b"&".join(b"a=1" for _ in range(1001)), "fields"),
         (MULTI, b"garbage", "boundary"),
         (MULTI, WHOLE[:-40], "has no end"),

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, AttemptOutcome, Command, Key, Post, PostState, WorkState, Write
+from bridge.core.model import Attempt, AttemptOutcome, Command, CommandKind, Key, Post, PostState, WorkState, Write
 from bridge.store._store import SqlStore
 from tests.store.conftest import FixedClock
 from tests.store.made import LEASE, NOW, acceptance, command, next_of, post
@@ -78,6 +78,16 @@ async def test_parked_and_later_commands_do_not_stand_in_the_way(store: SqlStore
     parent = post()
     second = command(parent, 2)
     await given_commands(store, (parent, command(parent, **changes)), (parent, second))
+    assert [one.id for one in await claim(store)] == [second.id]
+
+
+@pytest.mark.parametrize("changes", [{"state": WorkState.PARKED}, {"due_at": NOW + MINUTE}])
+async def test_an_update_never_overtakes_an_earlier_one(store: SqlStore, changes: dict[str, Any]) -> None:
+    parent, update = post(), CommandKind.UPDATE
+    first, second = command(parent, kind=update, **changes), command(parent, 2, kind=update)
+    await given_commands(store, (parent, first), (parent, second))
+    assert await claim(store) == []
+    await store.record([Write(commands=(next_of(first, state=WorkState.DONE),))])
     assert [one.id for one in await claim(store)] == [second.id]
 
 

@@ -118,12 +118,16 @@ class Room:
 
     async def fail_deliveries(self, reason: FailureReason = FailureReason.EXHAUSTED) -> int:
         """Let every due delivery die."""
+        return await self.settle_deliveries(WorkState.DEAD, reason)
+
+    async def settle_deliveries(self, state: WorkState, reason: FailureReason | None = None) -> int:
+        """Let every due delivery end like this."""
         claimed = await self.web.store.claim_deliveries(self.clock(), 100, timedelta(minutes=1))
         items = []
         for one in (item.delivery for item in claimed):
-            dead = {"state": WorkState.DEAD, "reason": reason, "settled_at": self.clock(), "version": one.version + 1}
+            ended = {"state": state, "reason": reason, "settled_at": self.clock(), "version": one.version + 1}
             attempt = Attempt(one.id, one.calls, None, self.clock(), AttemptOutcome.FAILED, self.clock(), 500)
-            items.append(Settlement(replace(one, attempts=one.attempts + 1, **dead), attempt))
+            items.append(Settlement(replace(one, attempts=one.attempts + 1, **ended), attempt))
         assert all(await self.web.store.settle(items))
         return len(items)
 

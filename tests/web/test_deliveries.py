@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Write
+from bridge.core.model import WorkState, Write
+from bridge.web import deliveries
 from tests.web.room import problem
 
 pytestmark = pytest.mark.anyio
@@ -77,6 +78,18 @@ async def test_dead_deliveries_of_a_filter_are_sent_again(room):
 
     assert [answer.json()["replayed"] for answer in (none, everything, nothing_left)] == [0, died, 0]
     assert died == 3
+
+
+@pytest.mark.parametrize("state", ["dead", "done"])
+async def test_a_replay_goes_through_page_by_page_and_takes_each_once(room, monkeypatch, state):
+    monkeypatch.setattr(deliveries, "_AT_ONCE", 2)
+    for number in range(5):
+        await room.published(caption=f"number {number}")
+    died = await room.settle_deliveries(WorkState(state))
+
+    answer = await room.call("POST", "/v1/deliveries/replay", "admin", json={"state": state})
+
+    assert (answer.json(), died) == ({"replayed": died}, 5)
 
 
 async def test_a_bad_filter_of_a_replay_is_refused_with_every_fault(room):

@@ -296,3 +296,16 @@ async def test_a_post_on_other_accounts_is_hidden_from_a_restricted_token(room):
     assert [post["accounts"] for post in listed["items"]] == [["brand-tiktok"]]
     problem(await room.call("GET", f"/v1/posts/{hidden}", "brand"), 404, "no_such_post")
     problem(await room.call("DELETE", f"/v1/posts/{hidden}", "brand"), 403, "account_not_allowed")
+
+
+ACTIONS = (("PATCH", ""), ("DELETE", ""), *(("POST", f"/{word}") for word in ("retry", "send", "drop", "live")))
+
+
+@pytest.mark.parametrize(("method", "act"), ACTIONS)
+async def test_a_post_of_a_key_that_left_the_configuration_says_so(room, method, act):
+    post = await room.published()
+    room.web.actions.kit.partners.clear()
+
+    answer = await room.call(method, f"/v1/posts/{post['id']}{act}", json={"caption": "New"})
+
+    assert "Put it back" in problem(answer, 409, "partner_not_configured")["detail"]

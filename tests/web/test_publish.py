@@ -5,12 +5,14 @@ from dataclasses import replace
 
 import httpx
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.core.errors import StoreBusy
 from bridge.web import public_app
 from tests.web.room import NOW, VIDEO, problem
 
 pytestmark = pytest.mark.anyio
+FORM = "application/x-www-form-urlencoded"
 
 
 async def test_an_event_is_accepted_and_named(room):
@@ -103,6 +105,39 @@ async def test_every_bad_field_is_named_at_once(room):
     told = problem(answer, 422, "invalid_request")
     assert {fault["field"] for fault in told["errors"]} == {"media", "scheduled_at", "captoin", "tiktok"}
     assert all(fault["remedy"] for fault in told["errors"])
+
+
+async def test_a_time_that_has_passed_goes_at_once_with_a_warning(room):
+    told = (await room.publish(scheduled_at="2025-01-20T11:59:59Z")).json()
+
+    assert [warning["code"] for warning in told["warnings"]] == ["SCHEDULE_PASSED"]
+    assert (await room.get(f"/v1/events/{told['event_id']}"))["warnings"] == told["warnings"]
+
+
+async def test_a_field_that_we_do_not_know_may_hold_anything_and_is_not_logged(room):
+    body = b'{"caption": "private"}&media=x&tiktok.private=1&accounts[private]=1'
+    with capture_logs() as lines:
+        answer = await room.call("POST", "/v1/publish", content=body, headers={"Content-Type": FORM})
+
+    assert "private" in str(problem(answer, 422, "invalid_request")["errors"])
+    [line] = [line for line in lines if line["event"] == "event.refused"]
+    assert (line["fields"], line["unknown_fields"]) == (["tiktok", "accounts", "media"], 1)
+    assert "private" not in str(line)
+
+
+@pytest.mark.parametrize(("token", "status"), [(None, 401), ("nobody", 401), ("reader", 403)])
+async def test_the_body_of_one_who_may_not_publish_is_not_read(room, token, status):
+    read = []
+
+    async def body():
+        read.append(1)
+        yield b"x" * 20_000
+
+    with capture_logs() as lines:
+        answer = await room.call("POST", "/v1/publish", token, content=body(), headers={"Content-Encoding": "gzip"})
+
+    assert (answer.status_code, read) == (status, [])
+    assert [line["status"] for line in lines if line["event"] == "event.refused"] == [status]
 
 
 async def test_unknown_accounts_are_refused_with_their_place(room):

@@ -107,24 +107,24 @@ class Genviral:
             return False
         return self._config.contract is Contract.V1 or now - command.sent_at > REPLAY_TRUSTED_FOR
 
-    async def find(self, command: Command, post: Post) -> Receipt | None:
-        """Look for a lost create: same caption, accounts and schedule, created after it was sent; the oldest such post.
+    async def find(self, command: Command, post: Post) -> list[Receipt]:
+        """Look for a lost create: same caption, accounts and schedule, created after it was sent; oldest first.
 
         Raises:
             PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked
             through.
         """
         if command.kind is not CommandKind.PUBLISH or command.sent_at is None:
-            return None
+            return []
         wanted = reading.Wanted.of(command.body, post)
         window = reading.Window(command.sent_at - reading.SKEW, self._last_possible(command.sent_at))
-        found: list[Json] = []
+        found: dict[str, Json] = {}
         for _ in range(_FIND_PAGES):
             page, _read_at = await self._list(window, Priority.READ)
-            found = [one for one in page if wanted.matches(one)] or found
+            found |= {str(one["id"]): one for one in page if wanted.matches(one)}
             narrower = window.before(page)
             if narrower is None:
-                return replies.post_receipt(200, {"data": found[-1]}) if found else None
+                return [replies.post_receipt(200, {"data": one}) for one in reversed(found.values())]
             window = narrower
         raise PartnerError(
             FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail="too many posts to look through"

@@ -178,8 +178,11 @@ def _url(url: Any, field: str, *, good: tuple[str, ...]) -> Iterator[Finding]:
 
 
 def _number(media: Json, *names: str) -> float | None:
-    values = (media.get(name) for name in names)
-    return next((value for value in values if isinstance(value, (int, float)) and not isinstance(value, bool)), None)
+    for name in names:
+        value = media.get(name)
+        if value is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
+            return value
+    return None
 
 
 def _video(media: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
