@@ -31,12 +31,17 @@ class Book:
 
     def __init__(self, names: Sequence[NamedAccount], partners: Sequence[str]) -> None:
         self.directory = Directory(names=tuple(names), partners=tuple(partners))
+        self._reading = asyncio.Lock()
 
     async def refresh(self, store: Store) -> None:
-        """Read the accounts anew."""
-        accounts = {account.key: account for account in await store.accounts()}
-        listed = frozenset(name for name, key in (await store.keys()).items() if key.listed_at is not None)
-        self.directory = Directory(accounts, self.directory.names, listed, self.directory.partners)
+        """Read the accounts anew; of two at once the later read wins.
+
+        Keys are read first: a key that counts as listed must have its accounts in what is read after it.
+        """
+        async with self._reading:
+            listed = frozenset(name for name, key in (await store.keys()).items() if key.listed_at is not None)
+            accounts = {account.key: account for account in await store.accounts()}
+            self.directory = Directory(accounts, self.directory.names, listed, self.directory.partners)
 
 
 @dataclass(frozen=True, slots=True)
