@@ -16,7 +16,7 @@ from typing import Any
 
 import yaml
 
-REPETITIONS = 2
+REPETITIONS = 5
 TOKEN = "bench-token-0123456789"
 ACCOUNT = "3e30c8d1-0bc0-42d8-9a1a-bb63fe6c3c16"
 
