@@ -20,6 +20,7 @@ import uvloop
 from bench._run import REPETITIONS, Row, config, free_port, process, until_listens
 from bridge import logs
 from bridge.app import KINDS, Bridge, new_id, running
+from bridge.cli.serve import settle_garbage
 from bridge.core.events import outbound
 from bridge.core.model import OutboundEvent, Write
 from bridge.core.redact import Redactor
@@ -97,6 +98,7 @@ async def child(path: str, sink_port: int, repetitions: int, log: TextIO) -> lis
         for task in bridge._pumps[1:]:
             await task
         bridge.deliverer.pump._stopping = False
+        settle_garbage()
         for turn in range(repetitions + 1):
             count = COUNT if turn else 500
             pair = [await ours(bridge, count), await bare(f"http://127.0.0.1:{sink_port}/hook", count)]

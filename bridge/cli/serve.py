@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 import socket
 import sys
@@ -84,6 +85,7 @@ async def _run(
     ]
     where = [f"{sock.getsockname()[0]}:{sock.getsockname()[1]}" for _, sock in pairs]
     log.info("service.started", listening=where, version=__version__, partners=list(settings.partners))
+    settle_garbage()
     stopping = asyncio.create_task(stop.wait())
     await asyncio.wait([stopping, *serving], return_when=asyncio.FIRST_COMPLETED)
     stopping.cancel()
@@ -97,6 +99,13 @@ async def _run(
         server.should_exit = True
     await asyncio.gather(*serving, return_exceptions=True)
     return stop.is_set()
+
+
+def settle_garbage() -> None:
+    """Keep the collector off what was loaded at start, and let it run less often: a tenth of an accept's time."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 50)
 
 
 def _config(app: Any, drain: timedelta) -> uvicorn.Config:

@@ -91,7 +91,7 @@ class Directory:
         """
         if word in self._named:
             return [self._named[word]]
-        if any(char in word for char in "*?["):
+        if is_glob(word):
             return [wanted for name, wanted in self._named.items() if fnmatchcase(name, word)]
         partner, _, account_id = word.partition(":")
         if account_id and partner in self.partners:
@@ -133,6 +133,11 @@ class Directory:
 Resolved = tuple[list[Wanted], list[Fault], list[str]]
 
 
+def is_glob(word: str) -> bool:
+    """Say whether a word is a pattern over our names."""
+    return "*" in word or "?" in word or "[" in word
+
+
 def resolve(words: Iterable[str], directory: Directory, allowed: Sequence[str]) -> Resolved:
     """Return the accounts that words mean, once each; what is wrong with them; and which names may not be used.
 
@@ -143,7 +148,7 @@ def resolve(words: Iterable[str], directory: Directory, allowed: Sequence[str]) 
     refused: list[str] = []
     for place, word in enumerate(words):
         found = directory.find(word)
-        glob = any(char in word for char in "*?[")
+        glob = is_glob(word)
         if glob and allowed:
             found = [wanted for wanted in found if may_use(wanted, allowed)]
         for wanted in found:

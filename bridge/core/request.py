@@ -181,8 +181,8 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
         correlation=given.get("correlation"),
         content={name: value for name, value in given.items() if name not in own},
         clear=frozenset(
-            {_OWN_NAME.get(name, name) for name in EDITABLE if fields.get(name, "") is None} - given.keys()
-        ),
+            _OWN_NAME.get(name, name) for name, value in fields.items() if value is None and name in EDITABLE
+        ).difference(given),
         dedupe=dedupe,
         warnings=tuple(reader.warnings),
     )

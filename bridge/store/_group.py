@@ -26,7 +26,7 @@ from bridge.store._sql import Unit
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
 _MERGED_ITEMS = 1_000
-_LINGER_S, _LINGERS, _ENOUGH = 0.0005, 8, 64
+_LINGER_S, _LINGERS, _ENOUGH = 0.0005, 8, 32
 """How long the writer waits for company, how often, and when there is enough: a commit costs as much as ten items."""
 
 
