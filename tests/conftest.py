@@ -19,11 +19,20 @@ hypothesis.settings.register_profile("thorough", max_examples=100, deadline=None
 hypothesis.settings.load_profile("thorough" if os.environ.get("CI") else "quick")
 
 
+def _is_integration(path: Path) -> bool:
+    here = Path(__file__).parent
+    return path.is_relative_to(here) and path.relative_to(here).parts[:1] in [(name,) for name in _INTEGRATION]
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Do not even import the integration folders for the fast part."""
+    return True if config.option.markexpr == "not slow" and _is_integration(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Leave the integration folders out of the fast part."""
-    here = Path(__file__).parent
     for item in items:
-        if item.path.is_relative_to(here) and item.path.relative_to(here).parts[0] in _INTEGRATION:
+        if _is_integration(item.path):
             item.add_marker(pytest.mark.slow)
 
 
