@@ -65,6 +65,14 @@ class Kit:
         accounts = {account.key: account for account in await self.store.accounts()}
         return World(accounts, await self.store.keys(), await self.store.causes())
 
+    async def counted(self, work: Awaitable[Result]) -> Result:
+        """Await work on the store, and count it when the store refuses."""
+        try:
+            return await work
+        except StoreError as error:
+            self.metrics.storage_error(error)
+            raise
+
     async def step(
         self, decide: Callable[[Step, Mapping[str, Post]], Result], post_ids: Collection[str] = ()
     ) -> Result:

@@ -46,7 +46,7 @@ class Deliverer:
 
     async def claim(self, room: int) -> Sequence[ClaimedDelivery]:
         """Claim due deliveries; the claim has written their attempts as started."""
-        claimed = await self.kit.store.claim_deliveries(self.kit.clock(), room, self._lease)
+        claimed = await self.kit.counted(self.kit.store.claim_deliveries(self.kit.clock(), room, self._lease))
         if any(item.delivery.destination not in self.endpoints for item in claimed):
             self.endpoints = await self.kit.store.endpoints()
         return claimed
@@ -111,7 +111,7 @@ class Deliverer:
         )
         told = exhausted(self.kit.new_id("msg"), delivery, attempt, now)
         try:
-            [kept] = await self.kit.store.settle([Settlement(delivery, attempt, told)])
+            [kept] = await self.kit.counted(self.kit.store.settle([Settlement(delivery, attempt, told)]))
         except StoreError as error:
             log.warning("delivery.not_settled", delivery_id=delivery.id, error=str(error))
             return

@@ -31,13 +31,14 @@ class Publisher:
 
     async def claim(self, room: int) -> Sequence[ClaimedCommand]:
         """Claim due commands of every key."""
-        return await self.kit.store.claim_commands(self.kit.clock(), room, LEASE, self.kit.partners.keys())
+        due = self.kit.store.claim_commands(self.kit.clock(), room, LEASE, self.kit.partners.keys())
+        return await self.kit.counted(due)
 
     async def act(self, claimed: ClaimedCommand) -> None:
         """Take one command as far as it goes now; its outcome is one log line."""
         command, began = claimed.command, time.perf_counter()
         try:
-            settled = await self._act(claimed)
+            settled = await self.kit.counted(self._act(claimed))
         except (Conflict, StoreError) as error:
             log.warning("command.not_settled", command_id=command.id, post_id=command.post_id, error=str(error))
             self.kit.metrics.command(command.partner, command.kind, "stale")

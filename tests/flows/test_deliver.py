@@ -363,8 +363,10 @@ async def test_an_exhausted_delivery_about_a_delivery_is_not_told(build_post):
 
 async def test_a_delivery_whose_settlement_is_lost_is_made_again_under_its_id(post):
     post.town.store.lose["settle"] = [StoreBusy()]
+    before = post.town.metric("bridge_storage_errors_total", kind="busy")
     await post.town.sent()
     await post.run()
+    assert post.town.metric("bridge_storage_errors_total", kind="busy") == before + 1
     post.town.clock.move(minutes=2)
     await post.run()
     received = post.receiver.of("hook")
