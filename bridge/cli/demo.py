@@ -44,11 +44,14 @@ async def _play(console: Console, *, keep: bool) -> int:
 
 async def _keep(console: Console, stage: Stage) -> None:
     """Leave everything running until it is interrupted."""
-    console.print(f"service   {stage.service_url}    Authorization: Bearer {stage.token}")
-    console.print(f"partner   {stage.partner_url}    control: {stage.partner_url}/_control/state")
-    console.print(f"receiver  {stage.receiver_url}    received: {stage.receiver_url}/_control/received")
-    console.print(f"log       {stage.log}")
-    console.print("Ctrl-C ends it.")
+    for line in (
+        f"service   {stage.service_url}    Authorization: Bearer {stage.token}",
+        f"partner   {stage.partner_url}    control: {stage.partner_url}/_control/state",
+        f"receiver  {stage.receiver_url}    received: {stage.receiver_url}/_control/received",
+        f"log       {stage.log}",
+        "Ctrl-C ends it.",
+    ):
+        console.print(line, highlight=False, markup=False, soft_wrap=True)
     await asyncio.Event().wait()
 
 
