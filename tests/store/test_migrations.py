@@ -11,7 +11,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, NullPool, create_engine, text
 
 from bridge.core.errors import StoreError
 from bridge.store import migrate, open_store
@@ -22,7 +22,7 @@ CREATED = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite
 
 
 def open_engine(path: Path) -> Any:
-    return create_engine(f"sqlite:///{path}")
+    return create_engine(f"sqlite:///{path}", poolclass=NullPool)
 
 
 def schema(connection: Connection) -> set[tuple[str, ...]]:

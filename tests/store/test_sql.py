@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from sqlalchemy import Dialect, create_engine, select
+from sqlalchemy import Dialect, NullPool, create_engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.store._claims import Claims
@@ -66,7 +66,7 @@ def test_claims_lock_their_rows_where_the_engine_can() -> None:
 @pytest.mark.parametrize(("number", "texts"), [(0, 0), (1, 1), (3, 1), (4, 1), (512, 1), (513, 2), (1500, 1)])
 def test_lists_of_any_length_need_few_texts(number: int, texts: int) -> None:
     found = Sql(DIALECTS[0]).by_ids(events.c.id, [events.c.id])
-    with create_engine("sqlite://").connect() as connection:
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
         events.create(connection)
         assert found.rows(connection, [str(place) for place in range(number)]) == []
     assert len(found._by_length) == texts
@@ -75,7 +75,7 @@ def test_lists_of_any_length_need_few_texts(number: int, texts: int) -> None:
 def test_a_value_that_is_not_given_is_an_error_not_a_null() -> None:
     statement = Sql(DIALECTS[0]).one(select(events.c.id).where(events.c.id == "fixed").limit(3))
     other = Sql(DIALECTS[0]).by_ids(events.c.id, [events.c.id])._for_length(1)
-    with create_engine("sqlite://").connect() as connection:
+    with create_engine("sqlite://", poolclass=NullPool).connect() as connection:
         events.create(connection)
         assert statement.rows(connection) == []
         with pytest.raises(KeyError):
