@@ -24,7 +24,7 @@ __all__ = ["Contract", "Genviral", "GenviralConfig"]
 
 REPLAY_TRUSTED_FOR = timedelta(hours=24)
 """How long a repeated create is taken to be recognised; the vendor does not say how long it remembers."""
-_FIND_PAGES = 10
+_FIND_PAGES = 50
 
 
 class Genviral:
