@@ -8,9 +8,9 @@ from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Account, AccountState, Cause, Command, Key, Listed, Listing
 from bridge.core.retry import BREAKER, breaker_hold, command_backoff
 from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.states import USABLE
 from bridge.core.step import Step, account_cause, key_cause
 
-_USABLE = (AccountState.ACTIVE, AccountState.DEGRADED)
 _REFRESH = timedelta(hours=1)
 
 
@@ -33,7 +33,7 @@ def observe_listing(
     for row in listing.accounts:
         if row.id not in known:
             _appeared(step, key, row, known, listed, silent=first)
-        elif row.state in _USABLE:
+        elif row.state in USABLE:
             _present(step, known[row.id], row)
         else:
             _lost(step, known[row.id], row.state, f"listed as {row.raw_status}")
@@ -90,7 +90,7 @@ def _present(step: Step, account: Account, row: Listed) -> None:
 def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[str] | None) -> None:
     """An account that a listing of the same scope did not show."""
     account = step.see(account)
-    if account.state not in _USABLE or (refused is not None and account.id not in refused):
+    if account.state not in USABLE or (refused is not None and account.id not in refused):
         return
     misses = account.misses + 1
     account = step.edit(account, misses=misses)
@@ -101,7 +101,7 @@ def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[
 def _lost(step: Step, account: Account, state: AccountState, detail: str) -> None:
     """An account that cannot be posted to until a person acts; told once."""
     account = step.see(account)
-    if account.state not in _USABLE:
+    if account.state not in USABLE:
         return
     previous = account.state
     account = step.edit(account, state=state)

@@ -14,6 +14,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.core.errors import Fault
 from bridge.core.model import Account, AccountState, Json, Target
+from bridge.core.states import USABLE
 from bridge.core.step import current
 
 
@@ -40,7 +41,7 @@ class Wanted:
     @property
     def active(self) -> bool:
         """Whether it may be sent to now."""
-        return self.account is None or self.account.state in (AccountState.ACTIVE, AccountState.DEGRADED)
+        return self.account is None or self.account.state in USABLE
 
 
 @dataclass(frozen=True)

@@ -299,7 +299,7 @@ class Cause:
 class Endpoint:
     """Where outbound events go. Configured ones are synced at start; their secrets stay in the configuration.
 
-    `events` are type patterns (`attention.*`); `failing_since` is the first of nothing but failures.
+    `events` are type patterns (`attention.*`); `reason` says why it is disabled.
     """
 
     name: str

@@ -20,9 +20,10 @@ from bridge.core.model import (
     TargetState,
     WorkState,
 )
-from bridge.core.resume import USABLE, end, follow, moves, park, reject, skip_retry, still_failed
+from bridge.core.resume import end, follow, moves, park, reject, skip_retry, still_failed
 from bridge.core.retry import MEDIA_TRIES, command_backoff, most_tries
 from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.states import USABLE
 from bridge.core.step import Step, account_cause, current, key_cause, plan_cause, remedy
 from bridge.core.transitions import LIVE, retried, take
 

@@ -22,11 +22,11 @@ from bridge.core.model import (
 )
 from bridge.core.retry import Choice
 from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.states import USABLE
 from bridge.core.step import Step, account_cause, current
 from bridge.core.transitions import MISSED
 
 SEEN_ACTIVE_ENOUGH = 2
-USABLE = frozenset({AccountState.ACTIVE, AccountState.DEGRADED})
 _PUTS_ON_NETWORK = frozenset({CommandKind.PUBLISH, CommandKind.RETRY})
 _DECIDED = frozenset({Choice.PARK, Choice.GIVE_UP})
 

@@ -43,6 +43,10 @@ class AccountState(StrEnum):
     REMOVED = "removed"
 
 
+USABLE = frozenset({AccountState.ACTIVE, AccountState.DEGRADED})
+"""States in which an account is posted to: a degraded one is still listed as active by its partner."""
+
+
 class CommandKind(StrEnum):
     """What a command asks of the partner."""
 

@@ -20,6 +20,7 @@ from bridge.core.model import (
 )
 from bridge.core.retry import Choice, Decision, decide
 from bridge.core.rules import RetryRules, WatchRules
+from bridge.core.states import USABLE
 from bridge.core.step import Step, account_cause
 
 Judge = Callable[[str, str], Judgement]
@@ -196,7 +197,7 @@ def _heal(step: Step, post: Post, target: Target) -> None:
     if account is not None and state is AccountState.DEGRADED:
         account = step.edit(account, state=AccountState.ACTIVE, seen_active=0)
         step.tell_account(account, "account.reconnected", AccountState.DEGRADED)
-    if state in (AccountState.ACTIVE, AccountState.DEGRADED):
+    if state in USABLE:
         step.close_cause(cause.id, "a post went out on the account")
 
 
