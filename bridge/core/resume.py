@@ -97,6 +97,7 @@ def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRul
     for account in idle:
         name = f"{account.platform} account {account.username or account.id} is {account.state}"
         cause = account_cause(account.partner, account.id)
+        step.edit(account)  # Only while it is still as it was seen: else it may be back already.
         step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name, waits=[post.id])
     if idle:
         return

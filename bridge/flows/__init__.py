@@ -62,8 +62,9 @@ class Kit:
 
     async def world(self) -> World:
         """Read what decisions look at beside their own rows."""
-        accounts = {account.key: account for account in await self.store.accounts()}
-        return World(accounts, await self.store.keys(), await self.store.causes())
+        # Causes first: where one is seen closed, what closed it must be seen as it was then, or later.
+        causes, keys = await self.store.causes(), await self.store.keys()
+        return World({account.key: account for account in await self.store.accounts()}, keys, causes)
 
     async def counted(self, work: Awaitable[Result]) -> Result:
         """Await work on the store, and count it when the store refuses."""
