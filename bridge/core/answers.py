@@ -33,7 +33,10 @@ class Receipt:
 
 @dataclass(frozen=True, slots=True)
 class TargetSnapshot:
-    """One account's row as the partner showed it. `error` is redacted."""
+    """One account's row as the partner showed it. `error` is redacted.
+
+    `attempts` is the partner's own count of tries, which never falls; None where it has none.
+    """
 
     account: str
     state: TargetState
@@ -42,6 +45,8 @@ class TargetSnapshot:
     url: str | None = None
     error: str | None = None
     last_attempted_at: datetime | None = None
+    attempts: int | None = None
+    platform: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,30 @@ class Snapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class Stranger:
+    """A post at a partner that was not sent through us; `content` is what it shows, in our words (caption, media)."""
+
+    snapshot: Snapshot
+    content: Json
+
+
+@dataclass(frozen=True, slots=True)
+class Hosted:
+    """A file as the partner keeps it: `handle` is the URL or id that a post names. Not `ready`: ask again later."""
+
+    handle: str
+    ready: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """An address where a person reconnects an account, until it expires."""
+
+    url: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Judgement:
     """What a target's failure text means. `wait` is how long a `WAIT_UNTIL` waits, counted from the failure."""
 
@@ -71,7 +100,7 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One account as a partner listed it."""
+    """One account as a partner listed it. `detail` says in words why it is not plainly active."""
 
     id: str
     platform: str
@@ -81,6 +110,7 @@ class Listed:
     state: AccountState = AccountState.ACTIVE
     raw_status: str = ""
     capabilities: Json | None = None
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)

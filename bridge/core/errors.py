@@ -126,16 +126,24 @@ class PartnerError(BridgeError):
 class Fault:
     """One thing wrong with an input: which field, what is wrong, what would be right.
 
-    Shape on the wire: `{"field": "accounts[1]", "problem": "...", "remedy": "..."}`.
+    Shape on the wire: `{"field": "accounts[1]", "problem": "...", "remedy": "..."}`; where a limit was broken also
+    `"limit"`, `"found"` (both in `"unit"`: characters, bytes, images ...) and `"target"`, the account that sets it.
     """
 
     field: str
     problem: str
     remedy: str = ""
+    limit: int | None = None
+    found: int | None = None
+    unit: str = ""
+    target: str = ""
 
-    def wire(self) -> dict[str, str]:
+    def wire(self) -> dict[str, str | int]:
         """Return the fault as it stands in `errors[]` of a problem document."""
-        return {"field": self.field, "problem": self.problem, "remedy": self.remedy}
+        told: dict[str, str | int] = {"field": self.field, "problem": self.problem, "remedy": self.remedy}
+        if self.limit is not None and self.found is not None:
+            told |= {"limit": self.limit, "found": self.found, "unit": self.unit}
+        return told | ({"target": self.target} if self.target else {})
 
 
 class Problem(BridgeError):

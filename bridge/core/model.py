@@ -10,12 +10,15 @@ All instants are aware UTC datetimes.
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from bridge.core.answers import Hosted as Hosted
 from bridge.core.answers import Json as Json
 from bridge.core.answers import Judgement as Judgement
+from bridge.core.answers import Link as Link
 from bridge.core.answers import Listed as Listed
 from bridge.core.answers import Listing as Listing
 from bridge.core.answers import Receipt as Receipt
 from bridge.core.answers import Snapshot as Snapshot
+from bridge.core.answers import Stranger as Stranger
 from bridge.core.answers import TargetSnapshot as TargetSnapshot
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.states import AccountState as AccountState
@@ -25,6 +28,9 @@ from bridge.core.states import Intent as Intent
 from bridge.core.states import PostState as PostState
 from bridge.core.states import TargetState as TargetState
 from bridge.core.states import WorkState as WorkState
+
+ADOPTED = "adopted"
+"""The source of posts that were not sent through us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +104,7 @@ class Target:
     `account` is the partner's account id, `name` ours (may be empty). `retries` counts our own automatic retries since
     the last manual one. `failed_at` is when we first saw the present failure; `choice` is what was decided about it (a
     word of `core.retry.Choice`, empty while undecided), so one failure is judged once. `retry_at` is when our own retry
-    is due.
+    is due. `attempts` is the partner's own count of tries, 0 where it has none.
     """
 
     account: str
@@ -116,6 +122,7 @@ class Target:
     retries: int = 0
     choice: str = ""
     retry_at: datetime | None = None
+    attempts: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +134,9 @@ class Post:
     the partner is given; `caller_id` is the caller's own. `sequence` counts the outbound events of this post and its
     targets. `wanted_at` is when it should have gone (the schedule, else the accept). `read_at` is the start of the last
     read that counted; `settled_at` the end of the last command: an older read is dropped. `poll_at` is when it is read
-    next, None when it is no longer watched. `in_flight_since` starts the clock for `post.stuck`.
+    next, None when it is no longer watched. `in_flight_since` starts the clock for `post.stuck`. `hosted` maps the
+    addresses of media to what the partner keeps them as: None when the partner takes the addresses themselves, empty
+    while they have yet to be stored with it.
     """
 
     id: str
@@ -156,9 +165,15 @@ class Post:
     partner_created_at: datetime | None = None
     stuck: bool = False
     gave_up: bool = False
+    hosted: Json | None = None
     commands: int = 0
     sequence: int = 0
     version: int = 1
+
+    @property
+    def adopted(self) -> bool:
+        """Whether it was made elsewhere and is only watched."""
+        return self.source == ADOPTED
 
 
 @dataclass(frozen=True, slots=True)

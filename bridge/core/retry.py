@@ -76,11 +76,20 @@ class Decision:
         return {"will": will, "at": self.at, "attempt": self.attempt, "of": self.most, "why": self.reason}
 
 
-def decide(rules: RetryRules, target: Target, wait: timedelta | None, now: datetime, chance: float) -> Decision:
+def decide(
+    rules: RetryRules,
+    target: Target,
+    wait: timedelta | None,
+    *,
+    now: datetime,
+    chance: float,
+    breaker: int | None = None,
+) -> Decision:
     """Judge a failed target whose `reason`, `failure` and `failed_at` are set.
 
     Only `retryable` is retried, `wait_until` after its wait; `needs_human` waits for its cause; `ambiguous` is read
     again for `ambiguous_reread`, then parks, unless `rules.ambiguous` says retry. `wait` counts from the failure.
+    `breaker` is the number of failures after which the partner refuses the content: one more try must stay below it.
     """
     reason = target.reason or FailureReason.PLATFORM_OTHER
     failed_at = target.failed_at or now
@@ -94,7 +103,7 @@ def decide(rules: RetryRules, target: Target, wait: timedelta | None, now: datet
             return Decision(Choice.PARK, reason, None, target.retries, most)
         case FailureClass.TERMINAL | FailureClass.BENIGN:
             return Decision(Choice.GIVE_UP, reason, None, target.retries, most)
-        case _ if target.retries >= most:
+        case _ if target.retries >= most or (breaker is not None and target.attempts + 1 >= breaker):
             return Decision(Choice.GIVE_UP, FailureReason.EXHAUSTED, None, target.retries, most)
         case FailureClass.WAIT_UNTIL:
             at = max(failed_at + (wait or rules.delays[-1]), now)

@@ -83,8 +83,8 @@ class WatchRules:
         Positive, Field(description="Pause between two probes of a key or plan that a person must mend.")
     ] = timedelta(minutes=5)
     adopt: Annotated[
-        Literal["none"],
-        Field(description="Which posts that were not sent through bridge are watched; none is the only choice yet."),
+        Literal["none", "all"],
+        Field(description="Which posts that were not sent through bridge are watched too: none, or all of a key."),
     ] = "none"
 
 
@@ -106,6 +106,9 @@ class RetryRules:
     ambiguous_reread: Annotated[
         Duration, Field(description="How long such a post is read again before that is decided.")
     ] = timedelta(minutes=15)
+    adopted: Annotated[
+        bool, Field(description="Whether posts that were not sent through bridge (watch.adopt) are retried, too.")
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

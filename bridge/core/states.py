@@ -67,7 +67,7 @@ class WorkState(StrEnum):
 
 
 class Intent(StrEnum):
-    """What a sender wants."""
+    """What a sender wants. `hint` says that a partner has news; `adopt` is our own note of a post made elsewhere."""
 
     PUBLISH = "publish"
     SCHEDULE = "schedule"
@@ -79,6 +79,8 @@ class Intent(StrEnum):
     IGNORE = "ignore"
     NEEDS_FETCH = "needs_fetch"
     NEEDS_MAPPING = "needs_mapping"
+    HINT = "hint"
+    ADOPT = "adopt"
 
 
 class AttemptOutcome(StrEnum):

@@ -130,10 +130,11 @@ class Step:
         self.edit(post, commands=number)
         return self._add_command(post, number, kind, due_at, fields)
 
-    def add_post(self, post: Post, kind: CommandKind, due_at: datetime) -> Command:
-        """Add a post that is new (its `commands` is 1) with its first command."""
-        self.add(post)
-        return self._add_command(post, 1, kind, due_at, {})
+    def add_post(self, post: Post, due_at: datetime) -> Command:
+        """Add a post that is new with its publish, and before it the fetch of media that must be hosted first."""
+        kinds = (CommandKind.PUBLISH,) if post.hosted is None else (CommandKind.FETCH, CommandKind.PUBLISH)
+        post = self.add(replace(post, commands=len(kinds)))
+        return [self._add_command(post, number, kind, due_at, {}) for number, kind in enumerate(kinds, 1)][-1]
 
     def _add_command(
         self, post: Post, number: int, kind: CommandKind, due_at: datetime, fields: Mapping[str, Any]

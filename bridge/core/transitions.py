@@ -39,11 +39,16 @@ _UNSCHEDULED = frozenset({PostState.DRAFT, PostState.PENDING})
 
 @dataclass(frozen=True, slots=True)
 class Watching:
-    """The rules that a read is judged by; `judge` knows the partner's failure texts."""
+    """The rules that a read is judged by; `judge` knows the partner's failure texts, `breaker` is its own limit."""
 
     watch: WatchRules
     retry: RetryRules
     judge: Judge
+    breaker: int | None = None
+
+    def retry_of(self, post: Post) -> RetryRules:
+        """Return the rules of a post's retries: one that was made elsewhere gets none, unless that is asked for."""
+        return replace(self.retry, delays=()) if post.adopted and not self.retry.adopted else self.retry
 
 
 def is_stale(post: Post, snapshot: Snapshot, now: datetime) -> bool:
@@ -107,7 +112,7 @@ def _merge(target: Target, row: TargetSnapshot | None, snapshot: Snapshot, now: 
     if row is None:
         gone = snapshot.state is PostState.VANISHED and target.state not in LIVE
         return replace(target, state=TargetState.VANISHED) if gone else target
-    newer = _is_newer(row.last_attempted_at, target.last_attempted_at)
+    newer = _is_newer(row.last_attempted_at, target.last_attempted_at) or (row.attempts or 0) > target.attempts
     if not newer and (_is_vouched_for(target, row) or _waits_again(target, row, snapshot)):
         return target
     changed = replace(
@@ -117,6 +122,8 @@ def _merge(target: Target, row: TargetSnapshot | None, snapshot: Snapshot, now: 
         published_at=row.published_at or target.published_at,
         url=row.url or target.url,
         last_attempted_at=row.last_attempted_at if newer else target.last_attempted_at,
+        attempts=max(row.attempts or 0, target.attempts),
+        platform=target.platform or row.platform,
     )
     if row.state is not TargetState.FAILED:
         return replace(changed, error=None, reason=None, failure=None, failed_at=None, choice="", retry_at=None)
@@ -135,7 +142,7 @@ def _is_vouched_for(target: Target, row: TargetSnapshot) -> bool:
 
 def _waits_again(target: Target, row: TargetSnapshot, snapshot: Snapshot) -> bool:
     """Whether a row shows the failure that it is being retried for."""
-    tried = target.state is TargetState.WAITING and target.last_attempted_at is not None
+    tried = target.state is TargetState.WAITING and (target.last_attempted_at is not None or target.attempts > 0)
     return tried and row.state is TargetState.FAILED and snapshot.state in IN_FLIGHT
 
 
@@ -160,7 +167,9 @@ def _decide_all(step: Step, post: Post, rules: Watching) -> dict[str, Decision]:
     for target in post.targets:
         if target.state is TargetState.FAILED and not target.choice:
             wait = rules.judge(target.error or "", target.platform).wait
-            decisions[target.account] = decide(rules.retry, target, wait, step.now, step.moment.chance())
+            decisions[target.account] = decide(
+                rules.retry_of(post), target, wait, now=step.now, chance=step.moment.chance(), breaker=rules.breaker
+            )
     # One command retries them together, so it goes when the last of them may.
     latest = max((d.at for d in decisions.values() if d.choice is Choice.RETRY and d.at), default=None)
     return {a: replace(d, at=latest) if d.choice is Choice.RETRY else d for a, d in decisions.items()}
@@ -183,7 +192,7 @@ def _tell_targets(step: Step, before: Post, decisions: Mapping[str, Decision]) -
 
 def _failure(target: Target) -> tuple[object, ...]:
     """What tells one failure of a target from another."""
-    return target.state, target.failed_at, target.error, target.last_attempted_at
+    return target.state, target.failed_at, target.error, target.last_attempted_at, target.attempts
 
 
 def _heal(step: Step, post: Post, target: Target) -> None:

@@ -8,7 +8,6 @@ from bridge.core.errors import Fault, Problem, StoreError, StoreFull
 from bridge.core.mapping import Wanted, fill_caption, partner_external_id, resolve, targets
 from bridge.core.model import (
     Account,
-    CommandKind,
     Event,
     Intent,
     Json,
@@ -181,7 +180,9 @@ class Ingest:
         )
         for group in [*groups, *([item] for item in wanted if not item.active)]:
             post = self._post(step, event, request, content, group, index=index)
-            command = step.add_post(post, CommandKind.PUBLISH, step.now)
+            if partner.to_host(content, [_account(item) for item in group]):
+                post = replace(post, hosted={})
+            command = step.add_post(post, step.now)
             if not group[0].active:
                 park_for_account(step, command, post, post.targets[0], group[0].account)
             index += 1
@@ -204,7 +205,6 @@ class Ingest:
             caller_id=request.external_id,
             correlation=request.correlation,
             scheduled_at=request.scheduled_at,
-            commands=1,
         )
 
     def _event(self, verified: Verified, parsed: Parsed, request: PublishRequest) -> Event:

@@ -1,8 +1,9 @@
 """Watch: partner state -> snapshots and listings -> transitions, told in the transaction that records them."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from bridge.core.accounts import may_read, note_failure, observe_listing
 from bridge.core.errors import Conflict, FailureReason, PartnerError
@@ -57,12 +58,19 @@ class Watcher:
         due = await self.kit.store.tracked(partner.name, now, MOST)
         if due:
             try:
-                reading = await self._believed(partner, await partner.read(due, key.cursor, READS))
+                reading = await partner.read(due, key.cursor, READS, known=partial(self._known, partner.name))
+                reading = await self._believed(partner, reading)
             except PartnerError as error:
                 await self._failed(partner, error, "posts")
                 return
             await self._record(partner, due, reading)
         self.kit.metrics.polled(partner.name, "posts", self.kit.clock())
+
+    async def _known(self, name: str, partner_ids: Collection[str]) -> Mapping[str, Post]:
+        """Return our posts of a key by the partner's ids."""
+        ids = await self.kit.store.post_ids(name, partner_ids)
+        posts = await self.kit.store.posts(ids.values())
+        return {partner_id: posts[post_id] for partner_id, post_id in ids.items() if post_id in posts}
 
     async def _believed(self, partner: Partner, reading: Reading) -> Reading:
         """A post is gone only if its key still sees the workspace that it always saw; else its read has failed."""
@@ -91,7 +99,7 @@ class Watcher:
 
     def _observe(self, step: Step, partner: Partner, post: Post, snapshot: Snapshot) -> None:
         before = {target.account: target.choice for target in post.targets}
-        if not observe(step, post, snapshot, Watching(self.watch, self.retry, partner.judge)):
+        if not observe(step, post, snapshot, Watching(self.watch, self.retry, partner.judge, partner.breaker)):
             step.edit(post, poll_at=step.now + self.watch.first_poll)
             return
         for target in step.see(post).targets:

@@ -66,6 +66,11 @@ class Reads:
                 posts.c.partner == bindparam("partner"), posts.c.partner_id == bindparam("partner_id")
             )
         )
+        self._post_ids = sql.listed(
+            lambda items: select(posts.c.partner_id, posts.c.id).where(
+                posts.c.partner == bindparam("partner"), posts.c.partner_id.in_(items)
+            )
+        )
         self._tracked = sql.one(_tracked())
         self._parked = sql.one(_parked())
         self._all = {codec: sql.one(select(*codec.columns)) for codec in (ACCOUNTS, KEYS, CAUSES, ENDPOINTS)}
@@ -84,6 +89,10 @@ class Reads:
         """Return our id of a partner's post."""
         rows = self._post_id.rows(connection, partner=partner, partner_id=partner_id)
         return rows[0][0] if rows else None
+
+    def post_ids(self, connection: Connection, partner: str, partner_ids: Collection[str]) -> dict[str, str]:
+        """Return our ids of a partner's posts, by its ids."""
+        return {row[0]: row[1] for row in self._post_ids.rows(connection, partner_ids, partner=partner)}
 
     def find_posts(self, connection: Connection, find: Find) -> list[Post]:
         """Return a page of posts, newest first."""

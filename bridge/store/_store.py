@@ -147,6 +147,10 @@ class SqlStore:
         """See `bridge.ports.Store.post_id`."""
         return await self._read(self._reads.post_id, partner, partner_id)
 
+    async def post_ids(self, partner: str, partner_ids: Collection[str]) -> dict[str, str]:
+        """See `bridge.ports.Store.post_ids`."""
+        return await self._read(self._reads.post_ids, partner, tuple(partner_ids))
+
     async def find_posts(self, find: Find) -> list[Post]:
         """See `bridge.ports.Store.find_posts`."""
         return await self._read(self._reads.find_posts, find)

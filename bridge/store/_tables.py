@@ -106,6 +106,7 @@ posts = Table(
     _column("partner_created_at", Instant, null=True),
     _column("stuck", Flag),
     _column("gave_up", Flag),
+    _column("hosted", JsonText, null=True),
     _column("commands", Integer),
     _column("sequence", Integer),
     _column("version", Integer),

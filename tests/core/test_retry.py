@@ -80,7 +80,7 @@ def test_a_delivery_waits_by_its_schedule_and_never_less_than_asked(attempts, re
     ],
 )
 def test_a_failure_is_judged_by_its_class(error, fields, after, choice, at):
-    decision = decide(RETRY, a_failed(error=error, **fields), DAY, NOW + after, 0.0)
+    decision = decide(RETRY, a_failed(error=error, **fields), DAY, now=NOW + after, chance=0.0)
 
     assert (decision.choice, decision.at) == (choice, at)
 
@@ -88,18 +88,18 @@ def test_a_failure_is_judged_by_its_class(error, fields, after, choice, at):
 def test_an_unknown_outcome_is_retried_after_looking_where_the_rules_say_so():
     rules = RetryRules(ambiguous="retry")
 
-    assert decide(rules, a_failed(error="timeout"), None, NOW, 0.0).choice is Choice.LOOK_AGAIN
-    assert decide(rules, a_failed(error="timeout"), None, NOW + HOUR, 0.0).choice is Choice.RETRY
+    assert decide(rules, a_failed(error="timeout"), None, now=NOW, chance=0.0).choice is Choice.LOOK_AGAIN
+    assert decide(rules, a_failed(error="timeout"), None, now=NOW + HOUR, chance=0.0).choice is Choice.RETRY
 
 
 def test_without_delays_nothing_is_retried_and_the_reason_says_so():
-    decision = decide(RetryRules(delays=()), a_failed(reason=None), None, NOW, 0.0)
+    decision = decide(RetryRules(delays=()), a_failed(reason=None), None, now=NOW, chance=0.0)
 
     assert (decision.choice, decision.reason) == (Choice.GIVE_UP, FailureReason.EXHAUSTED)
 
 
 def test_a_wait_that_the_partner_does_not_name_is_the_longest_delay():
-    assert decide(RETRY, a_failed(error="spam"), None, NOW, 0.0).at == NOW + 45 * MINUTE
+    assert decide(RETRY, a_failed(error="spam"), None, now=NOW, chance=0.0).at == NOW + 45 * MINUTE
 
 
 @given(
@@ -107,7 +107,7 @@ def test_a_wait_that_the_partner_does_not_name_is_the_longest_delay():
 )
 def test_no_decision_is_in_the_past_or_beyond_the_budget(retries, chance, failure, after):
     now = NOW + after
-    decision = decide(RETRY, a_failed(retries=retries, failure=failure), DAY, now, chance)
+    decision = decide(RETRY, a_failed(retries=retries, failure=failure), DAY, now=now, chance=chance)
     wire = decision.wire()
 
     assert decision.at is None or decision.at >= now

@@ -133,7 +133,7 @@ def test_a_cause_that_opens_again_is_the_same_row_and_says_what_to_do_if_told():
 def test_a_new_post_comes_with_its_first_command():
     step = a_step()
 
-    command = step.add_post(a_post(commands=1), CommandKind.PUBLISH, NOW)
+    command = step.add_post(a_post(), NOW)
 
     assert (command.number, step.write().posts[0].version, step.write().commands) == (1, 1, (command,))
 

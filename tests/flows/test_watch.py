@@ -9,7 +9,7 @@ import pytest
 from bridge.core.errors import FailureReason, StoreBusy
 from bridge.core.model import AccountState, PostState, TargetState
 from bridge.ports import Find
-from tests.flows.town import INSTAGRAM, NOON, TIKTOK, TIKTOK_HOSTED, failing
+from tests.flows.town import INSTAGRAM, NOON, TIKTOK, TIKTOK_HOSTED, failing, nobody
 
 pytestmark = pytest.mark.anyio
 
@@ -277,7 +277,7 @@ async def test_a_list_page_from_before_a_retry_does_not_unretry(town):
     town.sim.script(TIKTOK, failing())
     post_id = await town.sent()
     await town.advance(5)
-    stale = await town.kit.partners["gv"].read([await town.post(post_id)], None, 5)
+    stale = await town.kit.partners["gv"].read([await town.post(post_id)], None, 5, known=nobody)
     due = await town.post(post_id)
     town.clock.move(minutes=5)
     await town.work()

@@ -1,7 +1,7 @@
 """A whole bridge in process: real store in a temporary file, real partner client, simulated partner, fixed clock."""
 
 import itertools
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -47,6 +47,11 @@ TOKENS = (
 )
 OTHER_KEY, OTHER_ACCOUNT = "gva_live_two.another-secret", "11111111-2222-4333-8444-555555555555"
 LATER = timedelta(minutes=30)
+
+
+async def nobody(partner_ids: Collection[str]) -> Mapping[str, Post]:
+    """Knows no post of ours."""
+    return {}
 
 
 class Clock:

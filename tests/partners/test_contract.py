@@ -11,7 +11,7 @@ from bridge.metrics import OPERATIONS as METRIC_OPERATIONS
 from bridge.partners import CONFIGS, OPERATIONS, PARTNERS, build
 from bridge.ports import Later, Send
 from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, YOUTUBE
-from tests.partners.things import BASE_URL, NOW, Bench, Observed, account, command, post, sample
+from tests.partners.things import BASE_URL, NOW, Bench, Observed, account, command, nobody, post, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -122,9 +122,9 @@ async def test_must_find_before_bytes_are_sent_again(bench: Bench, contract: str
 async def test_read_follows_a_post_to_its_end(bench: Bench) -> None:
     made = await published(bench, post(TIKTOK, INSTAGRAM))
     bench.sim.script(INSTAGRAM, {"kind": "fail", "text": "Something odd"})
-    waiting = (await bench.partner.read([made], None, 10)).snapshots[0]
+    waiting = (await bench.partner.read([made], None, 10, known=nobody)).snapshots[0]
     bench.sim.tick(now=bench.clock.advance(minutes=5))
-    ended = (await bench.partner.read([made], None, 10)).snapshots[0]
+    ended = (await bench.partner.read([made], None, 10, known=nobody)).snapshots[0]
     assert (waiting.state, ended.state) == (PostState.PENDING, PostState.PARTIAL)
     states = {row.account: row.state for row in ended.targets}
     assert states == {TIKTOK: TargetState.POSTED, INSTAGRAM: TargetState.FAILED}
@@ -133,21 +133,21 @@ async def test_read_follows_a_post_to_its_end(bench: Bench) -> None:
 
 async def test_read_keeps_to_its_budget(bench: Bench) -> None:
     made = [await published(bench, post(external_id=f"ext-{n}", content={"caption": str(n)})) for n in range(5)]
-    reading = await bench.partner.read(made, None, 2)
+    reading = await bench.partner.read(made, None, 2, known=nobody)
     assert [one.partner_id for one in reading.snapshots] == [made[0].partner_id, made[1].partner_id]
 
 
 async def test_post_that_is_gone_has_vanished(bench: Bench) -> None:
     made = await published(bench, post())
     bench.sim.world.posts.clear()
-    reading = await bench.partner.read([made], None, 10)
+    reading = await bench.partner.read([made], None, 10, known=nobody)
     assert [one.state for one in reading.snapshots] == [PostState.VANISHED]
 
 
 async def test_one_failed_read_does_not_end_the_reading(bench: Bench) -> None:
     made = [await published(bench, post(external_id=f"ext-{n}", content={"caption": str(n)})) for n in range(3)]
     bench.sim.fault("server_error", "get", match=made[1].partner_id)
-    reading = await bench.partner.read(made, "cursor", 10)
+    reading = await bench.partner.read(made, "cursor", 10, known=nobody)
     assert [one.partner_id for one in reading.snapshots] == [made[0].partner_id, made[2].partner_id]
     assert reading.failed == {made[1].partner_id: FailureReason.SERVER_ERROR}
     assert reading.cursor == "cursor"
@@ -157,9 +157,9 @@ async def test_one_failed_read_does_not_end_the_reading(bench: Bench) -> None:
 async def test_fault_of_the_key_is_raised_unless_something_was_read(bench: Bench, fault: str) -> None:
     made = [await published(bench, post(external_id=f"ext-{n}", content={"caption": str(n)})) for n in range(3)]
     bench.sim.fault(fault, "get", match=made[1].partner_id, times=2)
-    assert len((await bench.partner.read(made, None, 10)).snapshots) == 1
+    assert len((await bench.partner.read(made, None, 10, known=nobody)).snapshots) == 1
     with pytest.raises(PartnerError):
-        await bench.partner.read(made[1:], None, 10)
+        await bench.partner.read(made[1:], None, 10, known=nobody)
 
 
 async def test_retry_puts_the_failed_account_back(bench: Bench) -> None:
@@ -289,7 +289,7 @@ async def test_retry_after_holds_the_whole_key(bench: Bench, as_date: bool) -> N
 async def test_what_is_new_there_is_tolerated(bench: Bench, fault: str) -> None:
     bench.sim.fault(fault, times=-1)
     made = await published(bench, post())
-    reading = await bench.partner.read([made], None, 10)
+    reading = await bench.partner.read([made], None, 10, known=nobody)
     assert reading.snapshots[0].targets
     if fault == "unknown_status":
         assert (reading.snapshots[0].state, reading.snapshots[0].raw_status) == (PostState.UNKNOWN, "reconciling")

@@ -11,7 +11,7 @@ from bridge.core.model import Post, PostState
 from bridge.partners.genviral import Genviral
 from bridge.partners.genviral.reading import PAGE, Wanted, Window
 from bridge.simulator.genviral import TIKTOK, GenviralSimulator, app
-from tests.partners.things import NOW, Clock, answering, command, genviral, post
+from tests.partners.things import NOW, Clock, answering, command, genviral, nobody, post
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +53,7 @@ def calls(sim: GenviralSimulator) -> list[str]:
 
 async def test_scheduled_posts_are_read_a_page_at_a_time(sim: GenviralSimulator, partner: Genviral) -> None:
     tracked = scheduled(sim, 250)
-    reading = await partner.read(tracked, None, 20)
+    reading = await partner.read(tracked, None, 20, known=nobody)
     assert calls(sim) == ["list"] * 3
     assert {one.partner_id for one in reading.snapshots} == {one.partner_id for one in tracked}
     assert len(reading.snapshots) == 250
@@ -61,7 +61,7 @@ async def test_scheduled_posts_are_read_a_page_at_a_time(sim: GenviralSimulator,
 
 @pytest.mark.parametrize("count", [1, 2])
 async def test_few_posts_are_not_worth_a_page(sim: GenviralSimulator, partner: Genviral, count: int) -> None:
-    await partner.read(scheduled(sim, count), None, 20)
+    await partner.read(scheduled(sim, count), None, 20, known=nobody)
     assert calls(sim) == ["get"] * count
 
 
@@ -69,14 +69,14 @@ async def test_posts_in_flight_are_read_one_by_one(sim: GenviralSimulator, partn
     flying = [replace(one, state=PostState.PENDING) for one in scheduled(sim, 3, name="flying")]
     due = [replace(one, scheduled_at=NOW) for one in scheduled(sim, 3, name="due")]
     new = [replace(one, partner_created_at=None) for one in scheduled(sim, 3, name="new")]
-    await partner.read([*flying, *due, *new], None, 20)
+    await partner.read([*flying, *due, *new], None, 20, known=nobody)
     assert calls(sim) == ["get"] * 9
 
 
 async def test_most_due_is_read_first_whatever_it_takes(sim: GenviralSimulator, partner: Genviral) -> None:
     flying = [replace(one, state=PostState.PENDING) for one in scheduled(sim, 2, name="flying")]
     tracked = [flying[0], *scheduled(sim, 5), flying[1]]
-    reading = await partner.read(tracked, None, 2)
+    reading = await partner.read(tracked, None, 2, known=nobody)
     assert calls(sim) == ["get", "list"]
     assert len(reading.snapshots) == 6
 
@@ -85,7 +85,7 @@ async def test_post_that_a_page_does_not_show_is_read_by_get(sim: GenviralSimula
     tracked = scheduled(sim, 5)
     sim.world.set_post_status("ours-1", "canceled")
     del sim.world.posts["ours-3"]
-    states = {one.partner_id: one.state for one in (await partner.read(tracked, None, 20)).snapshots}
+    states = {one.partner_id: one.state for one in (await partner.read(tracked, None, 20, known=nobody)).snapshots}
     assert calls(sim) == ["list", "get", "get"]
     assert states["ours-1"] is PostState.CANCELED
     assert states["ours-3"] is PostState.VANISHED
@@ -95,20 +95,20 @@ async def test_post_that_a_page_does_not_show_is_read_by_get(sim: GenviralSimula
 async def test_foreign_posts_that_fill_a_page_end_the_paging(sim: GenviralSimulator, partner: Genviral) -> None:
     tracked = scheduled(sim, 4, every_s=1000)
     scheduled(sim, 2500, name="foreign")
-    reading = await partner.read(tracked, None, 20)
+    reading = await partner.read(tracked, None, 20, known=nobody)
     assert calls(sim) == ["list", "get", "get", "get"]
     assert {one.partner_id for one in reading.snapshots} == {one.partner_id for one in tracked}
 
 
 async def test_a_hundred_posts_of_one_instant_end_the_paging(sim: GenviralSimulator, partner: Genviral) -> None:
-    reading = await partner.read(scheduled(sim, 104, every_s=0), None, 20)
+    reading = await partner.read(scheduled(sim, 104, every_s=0), None, 20, known=nobody)
     assert calls(sim) == ["list", *["get"] * 4]
     assert len(reading.snapshots) == 104
 
 
 async def test_failed_page_is_made_up_for_by_gets(sim: GenviralSimulator, partner: Genviral) -> None:
     sim.fault("server_error", "list")
-    reading = await partner.read(scheduled(sim, 4), None, 20)
+    reading = await partner.read(scheduled(sim, 4), None, 20, known=nobody)
     assert calls(sim) == ["list", *["get"] * 4]
     assert len(reading.snapshots) == 4
 
@@ -116,13 +116,13 @@ async def test_failed_page_is_made_up_for_by_gets(sim: GenviralSimulator, partne
 async def test_page_that_the_key_may_not_have_is_raised(sim: GenviralSimulator, partner: Genviral) -> None:
     sim.fault("plan_lapsed", "list")
     with pytest.raises(PartnerError):
-        await partner.read(scheduled(sim, 4), None, 20)
+        await partner.read(scheduled(sim, 4), None, 20, known=nobody)
 
 
 async def test_three_failures_in_a_row_end_the_reading(sim: GenviralSimulator, partner: Genviral) -> None:
     sim.fault("html_502", "get", times=-1)
     flying = [replace(one, state=PostState.PENDING) for one in scheduled(sim, 6)]
-    reading = await partner.read(flying, None, 20)
+    reading = await partner.read(flying, None, 20, known=nobody)
     assert list(reading.failed.values()) == [FailureReason.SERVER_ERROR] * 3
     assert len(sim.journal) == 3
 
@@ -132,19 +132,19 @@ async def test_partner_that_cannot_be_reached_is_raised() -> None:
         raise httpx.ConnectError("no")
 
     with pytest.raises(PartnerError) as caught:
-        await genviral(httpx.MockTransport(handle), Clock()).read([post(partner_id="p1")], None, 5)
+        await genviral(httpx.MockTransport(handle), Clock()).read([post(partner_id="p1")], None, 5, known=nobody)
     assert caught.value.reason is FailureReason.CONNECT
 
 
 @pytest.mark.parametrize(("body", "reason"), [({"ok": True, "data": {}}, "unreadable"), ({"ok": True}, "unreadable")])
 async def test_answer_without_a_status_is_a_failed_read(body: dict[str, object], reason: str) -> None:
-    reading = await genviral(answering(200, body), Clock()).read([post(partner_id="p1")], None, 5)
+    reading = await genviral(answering(200, body), Clock()).read([post(partner_id="p1")], None, 5, known=nobody)
     assert reading.failed == {"p1": reason}
 
 
 async def test_not_found_from_someone_else_is_no_absence() -> None:
     with pytest.raises(PartnerError) as caught:
-        await genviral(answering(404, b"<html>"), Clock()).read([post(partner_id="p1")], None, 5)
+        await genviral(answering(404, b"<html>"), Clock()).read([post(partner_id="p1")], None, 5, known=nobody)
     assert caught.value.key_wide
 
 

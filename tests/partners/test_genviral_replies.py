@@ -14,7 +14,7 @@ from bridge.core.model import AccountState, CommandKind, PostState, Receipt, Sna
 from bridge.core.redact import Redactor
 from bridge.partners.genviral import replies
 from bridge.simulator.genviral import INSTAGRAM, TIKTOK, TIKTOK_HOSTED
-from tests.partners.things import NOW, Clock, answering, command, genviral, post, sample
+from tests.partners.things import NOW, Clock, answering, command, genviral, nobody, post, sample
 
 pytestmark = pytest.mark.anyio
 
@@ -32,7 +32,7 @@ async def sent(name: str, kind: CommandKind, partner_id: str | None = None) -> R
 
 
 async def read(transport: httpx.MockTransport, partner_id: str, **changes: Any) -> Snapshot:
-    reading = await genviral(transport, Clock()).read([post(partner_id=partner_id, **changes)], None, 1)
+    reading = await genviral(transport, Clock()).read([post(partner_id=partner_id, **changes)], None, 1, known=nobody)
     return reading.snapshots[0]
 
 

@@ -1,6 +1,7 @@
 """What tests of partners stand on: a clock that moves when told, and short ways to make what they are about."""
 
 import json
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -54,6 +55,11 @@ class Bench:
     sim: GenviralSimulator
     clock: Clock
     observed: Observed
+
+
+async def nobody(partner_ids: Collection[str]) -> Mapping[str, Post]:
+    """Knows no post of ours."""
+    return {}
 
 
 def sample(name: str) -> dict[str, Any]:

@@ -14,11 +14,24 @@ from urllib.parse import quote
 import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
-from bridge.core.model import Account, Command, CommandKind, Json, Judgement, Listing, Post, Receipt, Snapshot
+from bridge.core.model import (
+    Account,
+    Command,
+    CommandKind,
+    Hosted,
+    Json,
+    Judgement,
+    Link,
+    Listing,
+    Post,
+    Receipt,
+    Snapshot,
+)
 from bridge.partners._http import WRITE_S, Answer, Budget, Http, Observe, Priority
-from bridge.partners.genviral import judge, limits, reading, replies, requests
+from bridge.partners.genviral import judge, reading, replies, requests
+from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
-from bridge.ports import Checked, Clock, Later, Reading, Send
+from bridge.ports import Checked, Clock, Known, Later, MediaFile, MediaLimits, Reading, Send
 
 __all__ = ["Contract", "Genviral", "GenviralConfig"]
 
@@ -39,6 +52,9 @@ class Genviral:
     """
 
     kind = "genviral"
+    sweeps = False
+    breaker: int | None = None
+    limits = MediaLimits({})
     config_type = GenviralConfig
     operations = ("create", "update", "retry", "cancel", "get", "list", "accounts")
 
@@ -51,7 +67,7 @@ class Genviral:
         now: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        self.name = name
+        self.name, self.writes = name, config.writes
         self._config, self._now = config, now
         self._budget = Budget(config.rate, now=now)
         self._http = Http(
@@ -60,7 +76,7 @@ class Genviral:
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
         """Judge a post by the published limits; any schedule can be served, so none is a fault."""
-        checked = limits.check(content, accounts, contract=self._config.contract)
+        checked = rules.check(content, accounts, contract=self._config.contract)
         if self._config.writes:
             return checked
         warning = {
@@ -72,7 +88,7 @@ class Genviral:
 
     def split(self, content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
         """Group accounts into one list a request."""
-        return limits.split(content, accounts)
+        return rules.split(content, accounts)
 
     def build(self, command: Command, post: Post, now: datetime) -> Send | Later:
         """Make the request bytes of a command as of `now`."""
@@ -138,7 +154,9 @@ class Genviral:
         last = sent_at + timedelta(seconds=WRITE_S) + reading.SKEW
         return last if self._config.contract is Contract.V1 and last < self._now() else None
 
-    async def read(self, tracked: Sequence[Post], cursor: str | None, budget: int) -> Reading:
+    async def read(
+        self, tracked: Sequence[Post], cursor: str | None, budget: int, *, known: Known, adopt: bool = False
+    ) -> Reading:
         """Read posts, most due first: scheduled ones a page at a time where that saves calls, all others by GET.
 
         A fault of the whole key ends the reading: it is raised when nothing was read, else what was read is answered
@@ -160,6 +178,26 @@ class Genviral:
         """List the active accounts in the key's scope."""
         answer = await self._read("accounts", "/accounts")
         return replies.listing(answer.status, answer.body, answer.sent_at)
+
+    def to_host(self, content: Json, accounts: Sequence[Account], *, refused: bool = False) -> tuple[str, ...]:
+        """Return the addresses that Genviral cannot use as they are."""
+        return ()
+
+    async def host_url(self, url: str) -> Hosted | None:
+        """Genviral fetches nothing for later."""
+        return None
+
+    async def host(self, media: MediaFile) -> Hosted:
+        """Store a file with Genviral; see `ports.Partner`."""
+        raise PartnerError(FailureReason.INTERNAL, FailureClass.TERMINAL, detail="not yet")
+
+    async def hosted(self, handle: str) -> Hosted:
+        """What Genviral has stored is ready."""
+        return Hosted(handle)
+
+    async def reconnect_link(self, account_id: str) -> Link | None:
+        """Genviral has no such thing: accounts are reconnected in its dashboard."""
+        return None
 
     def judge(self, error: str, platform: str) -> Judgement:
         """Say what a target's failure text means; Genviral's texts do not differ by platform in a way that is known."""

@@ -182,6 +182,7 @@ def upgrade() -> None:
         sa.Column("partner_created_at", sa.BigInteger(), nullable=True),
         sa.Column("stuck", sa.Boolean(), nullable=False),
         sa.Column("gave_up", sa.Boolean(), nullable=False),
+        sa.Column("hosted", sa.Text(), nullable=True),
         sa.Column("commands", sa.Integer(), nullable=False),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),

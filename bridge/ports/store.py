@@ -1,15 +1,10 @@
-"""The edges of bridge as Protocols: `Source`, `Partner`, `Store`.
+"""The edge to the database: `Store`, where flows meet, and what it is given and answers."""
 
-Flows depend on these and on `core`; the rooms `sources`, `partners` and `store` fulfil them. The docstrings carry what
-a signature cannot say: order, leases, idempotence, errors.
-"""
-
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Protocol
 
-from bridge.core.errors import FailureReason, Fault
 from bridge.core.model import (
     Account,
     Attempt,
@@ -18,171 +13,12 @@ from bridge.core.model import (
     Delivery,
     Endpoint,
     Event,
-    Json,
     Key,
-    Listing,
     OutboundEvent,
     Post,
-    RawRequest,
-    Receipt,
-    Snapshot,
-    Verified,
+    Write,
 )
-from bridge.core.model import Judgement as Judgement
-from bridge.core.model import Write as Write  # Re-exported: a write is part of the Store contract.
-from bridge.core.queries import Counts as Counts
-from bridge.core.queries import Due as Due
-from bridge.core.queries import Find as Find
-from bridge.core.queries import Timeline as Timeline
-
-Clock = Callable[[], datetime]
-"""Gives the present instant, aware and in UTC."""
-
-
-# --- Source -----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Parsed:
-    """What a source read out of a verified request: publish requests in our own field names, before defaults.
-
-    `requests` hold raw field values (see `bridge.core.request` for their shapes); `key` is an explicit idempotency key.
-    """
-
-    intent: str
-    requests: tuple[Json, ...] = ()
-    key: str | None = None
-    object_id: str | None = None
-    revision: str | None = None
-    reply_to: Json | None = None
-
-
-class Source(Protocol):
-    """One kind of sender. Sans-I/O: bytes in, data out."""
-
-    kind: str
-
-    def verify(self, raw: RawRequest) -> Verified:
-        """Check that the sender is who it says, over the raw bytes, in constant time.
-
-        Raises:
-            Problem: 401 without a hint of why; 403 when the sender is known but may not do this.
-        """
-        ...
-
-    def read(self, verified: Verified) -> Parsed:
-        """Parse a verified request.
-
-        Raises:
-            Problem: 400 (not parsable, with the offset), 415.
-        """
-        ...
-
-
-# --- Partner ----------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Checked:
-    """What a partner's rules say of a request before it is sent: `faults` refuse it, `warnings` do not.
-
-    A warning with the code `NOT_TARGETED` is about something that no account would get; an edit is refused for it.
-    """
-
-    faults: tuple[Fault, ...] = ()
-    warnings: tuple[Json, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """The bytes to send now. `detail` is for the log."""
-
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Later:
-    """It must not be sent before `until` (a schedule inside the partner's gap)."""
-
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True)
-class Reading:
-    """What one `Partner.read` learnt. `failed` names the partner ids whose read failed, with why."""
-
-    snapshots: tuple[Snapshot, ...]
-    cursor: str | None
-    failed: Mapping[str, "FailureReason"] = field(default_factory=dict)
-
-
-class Partner(Protocol):
-    """One credential at one partner. Requests are built and replies read purely; only `async` methods call out.
-
-    Every `async` method raises `PartnerError` and nothing else; it never retries by itself. It waits for the key's rate
-    budget (commands before reads) and obeys `hold`.
-    """
-
-    name: str
-    kind: str
-
-    def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
-        """Judge a request by the partner's published limits, for these accounts, all faults at once."""
-        ...
-
-    def split(self, content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
-        """Group accounts into one list a request, where one request cannot serve all (count, provider blocks)."""
-        ...
-
-    def build(self, command: Command, post: Post, now: datetime) -> Send | Later:
-        """Make the request bytes of a command as of `now`; deterministic for equal arguments."""
-        ...
-
-    async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
-        """Call the partner with exactly these bytes.
-
-        Raises:
-            PartnerError: refused (`maybe_stored` False: nothing was stored there) or lost (`maybe_stored` True).
-        """
-        ...
-
-    def must_find(self, command: Command, now: datetime) -> bool:
-        """Whether a command whose answer was lost must be looked for (`find`) before its bytes are sent again."""
-        ...
-
-    async def find(self, command: Command, post: Post) -> list[Receipt]:
-        """Look by list for a post whose answer was lost; every post that may be it, oldest first.
-
-        A list does not show whose a post is: another post of ours with the same content is answered, too.
-        """
-        ...
-
-    async def read(self, tracked: Sequence[Post], cursor: str | None, budget: int) -> Reading:
-        """Read the state of as many of these posts (all have `partner_id`) as `budget` calls allow, most due first.
-
-        A list never proves absence: VANISHED comes only from a GET's 404. A failed single read is in `failed`; a fault
-        of the whole key is raised.
-        """
-        ...
-
-    async def accounts(self) -> Listing:
-        """List the accounts that the key sees; only a 200 says anything about accounts."""
-        ...
-
-    def judge(self, error: str, platform: str) -> Judgement:
-        """Say what a target's failure text means, by the evidence table of the partner's contract."""
-        ...
-
-    def hold(self, until: datetime | None) -> None:
-        """Let no call out before `until` (None lifts it); one that would wait long raises `RATE_LIMITED`, unsent."""
-        ...
-
-    async def close(self) -> None:
-        """Close connections."""
-        ...
-
-
-# --- Store ------------------------------------------------------------------------------------------------------------
+from bridge.core.queries import Counts, Due, Find, Timeline
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,6 +132,10 @@ class Store(Protocol):
 
     async def post_id(self, partner: str, partner_id: str) -> str | None:
         """Our id of a partner's post."""
+        ...
+
+    async def post_ids(self, partner: str, partner_ids: Collection[str]) -> dict[str, str]:
+        """Our ids of a partner's posts, by its ids; those that are not ours are missing."""
         ...
 
     async def find_posts(self, find: Find) -> list[Post]:
