@@ -1,24 +1,30 @@
-"""`bridge simulate genviral`: a stand-in for the partner, with a control API, until it is interrupted."""
+"""`bridge simulate genviral|posteverywhere`: a stand-in for the partner, with a control API, until interrupted."""
 
 import argparse
 import asyncio
 import sys
 
-from bridge.simulator import simulate_genviral
+from bridge.simulator import POSTEVERYWHERE_TICK, TICK, simulate_genviral, simulate_posteverywhere
+
+CONTRACTS = {"genviral": ("v3", "v1"), "posteverywhere": ("new", "sdk", "old")}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the simulator."""
-    asyncio.run(
-        simulate_genviral(
-            arguments.host,
-            arguments.port,
-            arguments.tick,
-            arguments.contract,
-            echo=_say,
-        )
-    )
+    """Serve the simulator; 2 for a contract the partner never had."""
+    known = CONTRACTS[arguments.partner]
+    contract = arguments.contract or known[0]
+    if contract not in known:
+        sys.stderr.write(f"--contract of {arguments.partner} is one of {', '.join(known)}\n")
+        return 2
+    asyncio.run(_serve(arguments, contract))
     return 0
+
+
+async def _serve(arguments: argparse.Namespace, contract: str) -> None:
+    genviral = arguments.partner == "genviral"
+    serve, tick = (simulate_genviral, TICK) if genviral else (simulate_posteverywhere, POSTEVERYWHERE_TICK)
+    tick_s = tick.total_seconds() if arguments.tick is None else arguments.tick
+    await serve(arguments.host, arguments.port, tick_s, contract, echo=_say)
 
 
 def _say(line: str) -> None:

@@ -3,8 +3,8 @@
 Used by the tests, `bridge demo` and `bridge simulate`.
 
 The room knows nothing of the rest of bridge, so a misread page cannot be wrong the same way on both sides.
-`genviral.app` is a partner over HTTP, `receiver.Receiver` a judge of outbound webhooks; both run in process through
-`httpx.ASGITransport` or on a socket through `running`.
+`genviral.app` and `posteverywhere.app` are partners over HTTP, `receiver.Receiver` a judge of outbound webhooks; all
+run in process through `httpx.ASGITransport` or on a socket through `running`.
 """
 
 import asyncio
@@ -19,13 +19,23 @@ import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from bridge.simulator import genviral
+from bridge.simulator import genviral, posteverywhere
 from bridge.simulator.faults import ABORT
 from bridge.simulator.genviral import DEMO_TOKEN, GenviralSimulator, default_keys
+from bridge.simulator.posteverywhere import DEMO_KEY, PostEverywhereSimulator
 
-__all__ = ["DEMO_TOKEN", "GenviralSimulator", "running", "simulate_genviral"]
+__all__ = [
+    "DEMO_KEY",
+    "DEMO_TOKEN",
+    "GenviralSimulator",
+    "PostEverywhereSimulator",
+    "running",
+    "simulate_genviral",
+    "simulate_posteverywhere",
+]
 
 TICK = timedelta(minutes=5)
+POSTEVERYWHERE_TICK = timedelta(seconds=5)
 
 
 class _CuttableProtocol(HttpToolsProtocol):
@@ -141,13 +151,57 @@ async def simulate_genviral(
     """
     simulator = GenviralSimulator(contract=contract, seed=seed, retry_word=retry_word, keys=default_keys(token))
     async with running(genviral.app(simulator, tick_s=tick_s), host, port) as base_url:
-        for line in _introduction(simulator, base_url, token):
-            if echo:
-                echo(line)
-        await _told_to_end()
+        await _introduced(_genviral_lines(simulator, base_url, token), echo)
 
 
-def _introduction(simulator: GenviralSimulator, base_url: str, token: str) -> Iterator[str]:
+async def simulate_posteverywhere(
+    host: str = "127.0.0.1",
+    port: int = 8091,
+    tick_s: float = POSTEVERYWHERE_TICK.total_seconds(),
+    contract: str = "new",
+    token: str = DEMO_KEY,
+    *,
+    seed: int = 0,
+    echo: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a simulated PostEverywhere until cancelled or told to end by SIGTERM or SIGINT.
+
+    Args:
+        host: the address to listen on.
+        port: 0 picks a free one.
+        tick_s: seconds between two runs of its worker, which sends its webhooks too; wall time is unchanged.
+        contract: `new`, `sdk` or `old`.
+        token: the API key it lets in, `pe_live_` and 32 hex digits.
+        seed: of the ids and URLs it makes up.
+        echo: is told the address, the key if it is the demo's own, and the accounts, line by line.
+
+    Raises:
+        ValueError: no such contract.
+        OSError: the address is taken.
+    """
+    # A person's own machine is where webhooks of a simulator go, and that is no public address.
+    simulator = PostEverywhereSimulator(
+        contract=contract, seed=seed, keys=posteverywhere.default_keys(token), webhook_urls="any"
+    )
+    async with running(posteverywhere.app(simulator, tick_s=tick_s), host, port) as base_url:
+        await _introduced(_posteverywhere_lines(simulator, base_url, token), echo)
+
+
+async def _introduced(lines: Iterator[str], echo: Callable[[str], None] | None) -> None:
+    for line in lines:
+        if echo:
+            echo(line)
+    await _told_to_end()
+
+
+def _posteverywhere_lines(simulator: PostEverywhereSimulator, base_url: str, token: str) -> Iterator[str]:
+    yield f"PostEverywhere simulator on {base_url}/api/v1 (control: {base_url}/_control/state)"
+    yield f"key {token if token == DEMO_KEY else 'as given'}"
+    for account in simulator.world.accounts.values():
+        yield f"account {account.id} {account.platform} {account.name}"
+
+
+def _genviral_lines(simulator: GenviralSimulator, base_url: str, token: str) -> Iterator[str]:
     yield f"Genviral simulator on {base_url}/api/partner/v1 (control: {base_url}/_control/state)"
     yield f"token {token if token == DEMO_TOKEN else 'as given'}"
     for account in simulator.world.accounts.values():

@@ -27,7 +27,9 @@ class FaultKind(StrEnum):
     PLAN_LAPSED = "plan_lapsed"
     TIER_NOT_ALLOWED = "tier_not_allowed"
     HOSTED_SUBSCRIPTION_REQUIRED = "hosted_subscription_required"
+    FORBIDDEN = "forbidden"
     SERVER_ERROR = "server_error"
+    UNAVAILABLE = "unavailable"
     PARTIAL = "partial"
     HTML_502 = "html_502"
     EMPTY = "empty"
@@ -50,9 +52,11 @@ class Fault:
 
     Args:
         kind: what happens. `plan_lapsed` is 402, `tier_not_allowed` and `hosted_subscription_required` are 403,
+            `forbidden` is a plain 403 and `unavailable` a 503 (PostEverywhere only; Genviral answers its 500),
             `server_error` is the operation's own 500, `partial` does part of a retry or delete and answers 500 with
             the data, `answer` sends the fields below as they are.
-        operation: `create`, `list`, `get`, `update`, `retry`, `delete`, `accounts`, `subscription`, or `*`.
+        operation: `create`, `list`, `get`, `update`, `retry`, `delete`, `accounts`, `subscription`, `host`, or `*`; of
+            PostEverywhere also `bulk`, `results`, `schedule`, `retry_failed`, `me` and the rest of its route table.
         times: how many calls it hits; -1 for all.
         match: only calls whose caption, external id or post id contains this text.
         key: only calls with the key of this public id.

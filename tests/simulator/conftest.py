@@ -1,4 +1,4 @@
-"""A simulated Genviral on a clock that stands still, spoken to in process."""
+"""A simulated Genviral, and a simulated PostEverywhere, on clocks that stand still, spoken to in process."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -8,7 +8,9 @@ from typing import Any
 import httpx
 import pytest
 
+from bridge.simulator import posteverywhere
 from bridge.simulator.genviral import DEMO_TOKEN, TIKTOK, GenviralSimulator, app
+from bridge.simulator.posteverywhere import DEMO_KEY, INSTAGRAM, PostEverywhereSimulator
 
 VIDEO = {"type": "video", "url": "https://cdn.example.com/video.mp4", "duration_sec": 30}
 
@@ -72,3 +74,55 @@ async def partner(contract: str) -> AsyncIterator[Partner]:
         headers={"authorization": f"Bearer {DEMO_TOKEN}"},
     ) as client:
         yield Partner(sim, clock, client)
+
+
+@dataclass
+class PostEverywhere:
+    """A simulator, its clock, and a client that holds its key."""
+
+    sim: PostEverywhereSimulator
+    clock: Clock
+    client: httpx.AsyncClient
+
+    async def create(self, *accounts: int, **changes: Any) -> httpx.Response:
+        """Send a create that keeps every rule; a change to `...` leaves the field out."""
+        body = {"content": "Holiday drops", "account_ids": list(accounts or (INSTAGRAM,))} | changes
+        return await self.client.post("/posts", json={name: value for name, value in body.items() if value is not ...})
+
+    async def created(self, *accounts: int, **changes: Any) -> str:
+        answer = await self.create(*accounts, **changes)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["data"]["post_id"])
+
+    async def read(self, path: str, **query: Any) -> Any:
+        answer = await self.client.get(path, params=query)
+        assert answer.status_code == 200, answer.text
+        return answer.json()["data"]
+
+    async def rows(self, post_id: str) -> dict[int, dict[str, Any]]:
+        """Give the destinations of /results by account."""
+        return {one["account_id"]: one for one in (await self.read(f"/posts/{post_id}/results"))["results"]}
+
+    async def control(self, path: str, body: Any = None) -> Any:
+        return (await self.client.post(f"http://simulator/_control{path}", json=body or {})).json()
+
+    def soon(self, **span: float) -> str:
+        return (self.clock.at + timedelta(**span)).isoformat()
+
+
+@pytest.fixture
+def options() -> dict[str, Any]:
+    """What differs from the default PostEverywhere; a test asks for more with `parametrize`."""
+    return {}
+
+
+@pytest.fixture
+async def pe(options: dict[str, Any]) -> AsyncIterator[PostEverywhere]:
+    clock = Clock()
+    sim = PostEverywhereSimulator(now=clock, **{"creates_per_minute": 1000, "general_per_minute": 1000} | options)
+    async with httpx.AsyncClient(
+        transport=httpx.ASGITransport(app=posteverywhere.app(sim)),
+        base_url="http://simulator/api/v1",
+        headers={"authorization": f"Bearer {DEMO_KEY}"},
+    ) as client:
+        yield PostEverywhere(sim, clock, client)

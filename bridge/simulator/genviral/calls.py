@@ -12,7 +12,7 @@ from hashlib import sha256
 
 import orjson
 
-from bridge.simulator.genviral import rules, schema
+from bridge.simulator.genviral import files, rules, schema
 from bridge.simulator.genviral.model import (
     CONTENT,
     EDITABLE,
@@ -63,7 +63,7 @@ def create(world: World, key: Key, body: Json) -> Answer:
     rules.check_plan_for(accounts, key)
     content = {field: body[field] for field in CONTENT if field in body}
     status, at = rules.place(read_time(body.get("scheduled_at")), now=world.now(), contract=contract)
-    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.unreachable)
+    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.dead_addresses())
     if contract == Contract.V3 and (replayed := _replay(world, name, digest)):
         return replayed
     rows = [Row(account.id, status) for account in accounts]
@@ -172,7 +172,7 @@ def update(world: World, key: Key, post_id: str, body: Json) -> Answer:
     rules.check_plan_for(accounts, key)
     content = post.content | {field: body[field] for field in CONTENT if field in body}
     content["settings"] = _merged(post.content.get("settings") or {}, body.get("settings") or {})
-    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.unreachable)
+    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.dead_addresses())
     placed = (
         rules.move(read_time(body["scheduled_at"]), now=world.now(), contract=contract)
         if "scheduled_at" in body
@@ -255,6 +255,13 @@ def delete(world: World, key: Key, body: Json, *, first: int | None = None) -> A
             world.forget(post)
             data["deletedIds"].append(post_id)
     return Answer(200, "Posts deleted", data)
+
+
+def host(world: World, body: Json, origin: str) -> Answer:
+    """Answer POST /files: where the bytes go, and the address that a post may name once they are there."""
+    file = files.announce(body, origin, file_id=world.new_uuid(), signature=world.new_uuid(), now=world.now())
+    world.files[file.id] = file
+    return Answer(201, "File created", files.place(file, origin))
 
 
 def subscription(key: Key) -> Answer:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.simulator.faults import HTML_502, Endpoint, Fault, FaultKind, drop, inject, retry_after_header, reword
-from bridge.simulator.genviral import calls
+from bridge.simulator.genviral import calls, storage
 from bridge.simulator.genviral.calls import Answer
 from bridge.simulator.genviral.model import Contract, Json, Key, Plan, Refusal
 from bridge.simulator.genviral.simulator import GenviralSimulator
@@ -28,6 +28,7 @@ SERVER_ERRORS = {
     "retry": "retry_failed",
     "delete": "bulk_delete_failed",
     "subscription": "subscription_lookup_failed",
+    "host": "file_create_failed",
 }
 REFUSALS = {
     FaultKind.UNAUTHORIZED: (401, "invalid_token", "API key not found"),
@@ -57,8 +58,10 @@ def routes(simulator: GenviralSimulator) -> list[Route]:
         ("GET", "/posts/{id}", "get"),
         ("PATCH", "/posts/{id}", "update"),
         ("GET", "/subscription", "subscription"),
+        ("POST", "/files", "host"),
     ]
-    return [Route(BASE + path, _endpoint(simulator, operation), methods=[method]) for method, path, operation in table]
+    api = [Route(BASE + path, _endpoint(simulator, operation), methods=[method]) for method, path, operation in table]
+    return [*api, *storage.routes(simulator)]
 
 
 def _endpoint(simulator: GenviralSimulator, operation: str) -> Endpoint:
@@ -181,7 +184,12 @@ class _Call:
             case "delete":
                 return calls.delete(world, key, body, first=first)
             case _:
-                return calls.subscription(key)
+                return self._run_rest(key, body)
+
+    def _run_rest(self, key: Key, body: Json) -> Answer:
+        if self.operation == "host":
+            return calls.host(self.world, body, str(self.request.base_url).rstrip("/"))
+        return calls.subscription(key)
 
     def _faulty(self, fault: Fault, response: Response | None) -> Response:
         if fault.kind in REFUSALS:

@@ -11,6 +11,7 @@ from datetime import UTC, datetime
 from random import Random
 from uuid import UUID
 
+from bridge.simulator.genviral import files
 from bridge.simulator.genviral.model import (
     CONTENT,
     EDITABLE,
@@ -67,6 +68,7 @@ class World:
         self.outcomes: dict[str, deque[Outcome]] = {}
         self.publications: deque[Publication] = deque(maxlen=PUBLICATIONS_KEPT)
         self.unreachable: set[str] = set()
+        self.files: dict[str, files.StoredFile] = {}
         self.ticks = 0
         self._post_number = 788
         for key in keys:
@@ -195,6 +197,10 @@ class World:
             row.hold, row.late_url = 0, None
         self.watch(post)
         return post
+
+    def dead_addresses(self) -> set[str]:
+        """Give the addresses of media that the reachability check finds dead."""
+        return self.unreachable | {file.url for file in self.files.values() if file.content is None}
 
     # Outcomes.
 
