@@ -1,9 +1,9 @@
 """The partners that bridge can publish through: one folder or file a partner, one line here.
 
-`_http.py` is what they share: the only place of the room that awaits the network.
+`_http.py` and `_budget.py` are what they call through: the only place of the room that awaits the network.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
 
@@ -11,16 +11,18 @@ import httpx
 
 from bridge.partners._http import Observe
 from bridge.partners.genviral import Genviral, GenviralConfig
+from bridge.partners.posteverywhere import PostEverywhere, PostEverywhereConfig
 from bridge.ports import Clock, Partner
 
 __all__ = ["CONFIGS", "OPERATIONS", "PARTNERS", "Observe", "build"]
 
-PARTNERS: Mapping[str, type[Genviral]] = MappingProxyType({"genviral": Genviral})
+AnyPartner = Genviral | PostEverywhere
+AnyConfig = GenviralConfig | PostEverywhereConfig
+
+PARTNERS: Mapping[str, type[AnyPartner]] = MappingProxyType({"genviral": Genviral, "posteverywhere": PostEverywhere})
 """Kind -> the class that fulfils `ports.Partner`."""
 
-CONFIGS: Mapping[str, type[GenviralConfig]] = MappingProxyType(
-    {kind: cls.config_type for kind, cls in PARTNERS.items()}
-)
+CONFIGS: Mapping[str, type[AnyConfig]] = MappingProxyType({kind: cls.config_type for kind, cls in PARTNERS.items()})
 """Kind -> the frozen dataclass its entry under `partners:` is read into."""
 
 OPERATIONS: Mapping[str, tuple[str, ...]] = MappingProxyType({kind: cls.operations for kind, cls in PARTNERS.items()})
@@ -34,7 +36,7 @@ def utc_now() -> datetime:
 
 def build(
     name: str,
-    config: GenviralConfig,
+    config: AnyConfig,
     observe: Observe,
     *,
     now: Clock = utc_now,
@@ -49,4 +51,5 @@ def build(
         now: the clock.
         transport: what carries the calls instead of the network (tests, the demo).
     """
-    return PARTNERS[config.kind](name, config, observe, now=now, transport=transport)
+    make: Callable[..., Partner] = PARTNERS[config.kind]  # Each takes its own configuration.
+    return make(name, config, observe, now=now, transport=transport)

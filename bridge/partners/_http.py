@@ -1,8 +1,8 @@
-"""The only await of the room: one HTTP client a key, its rate budget, and what a call that found no answer means.
+"""The only calls of the room: one HTTP client a key, and what a call that found no answer means.
 
-A call is made once, never repeated here. Statuses are the partner's own to judge (`refuse`); this file knows the way
-there and back: connecting, cutting, time-outs, `Retry-After`, bodies that are no JSON, and that no error text shows a
-secret.
+A call is made once, never repeated here. Statuses are the partner's own to judge (`refuse`), as are the names of its
+rate headers (`pace`); this file knows the way there and back: connecting, cutting, time-outs, `Retry-After`, bodies
+that are no JSON, and that no error text shows a secret.
 """
 
 import asyncio
@@ -10,125 +10,35 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from enum import IntEnum
-from itertools import count
-from typing import Any
+from typing import Any, BinaryIO
 
 import httpx
 import orjson
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.redact import Redactor
-from bridge.ports import Clock
+from bridge.partners._budget import Budget, Pace, Priority
+from bridge.ports import Clock, MediaFile
 
 CONNECT_S = 10.0
 WRITE_S = 120.0
 """A create checks the media's addresses before it answers; the vendor's own client waits as long."""
 READ_S = 30.0
+UPLOAD_S = 240.0
+"""A file must be over there within this time: no call may outlast the lease of the command that makes it."""
 MAX_BODY = 16 * 2**20
 KEPT_CHARACTERS = 200
 _LOOKED_AT_BYTES = 1_000
 LONGEST_RETRY_AFTER = timedelta(days=7)
-LONGEST_HELD_WAIT_S = 5.0
-"""A call waits for a shorter hold, and is refused unsent by a longer one."""
+_CHUNK = 2**18
 
 Observe = Callable[[str, str, str, float], None]
 """Told of every call that ended: the key's name, operation, outcome (`ok` or a `FailureReason`), seconds."""
-
-
-class Priority(IntEnum):
-    """Who goes first when calls wait for the budget."""
-
-    COMMAND = 0
-    READ = 1
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket as GCRA: `free_at` is when the bucket is full again; a call takes `interval_s` of it.
-
-    A call may go once `free_at - at <= (burst - 1) * interval_s`; the one behind `ahead` others an interval later for
-    each.
-    """
-
-    interval_s: float
-    burst: int
-    free_at: float = 0.0
-
-    def wait_s(self, at: float, ahead: int = 0) -> float:
-        """Return how long a call with so many others before it waits, in seconds; 0 when it may go at `at`."""
-        backlog = max(self.free_at - at, 0.0) + ahead * self.interval_s
-        return max(backlog - (self.burst - 1) * self.interval_s, 0.0)
-
-    def take(self, at: float) -> None:
-        """Count a call that goes at `at`."""
-        self.free_at = max(self.free_at, at) + self.interval_s
-
-
-class Budget:
-    """Lets the calls of one key out: so many a second, commands before reads, in order of arrival, none while held.
-
-    Args:
-        rate: calls a second; up to `burst` at once after a pause.
-        now: the wall clock, for holds.
-        tick: the clock of the rate, in seconds; it never jumps.
-        sleep: how waiting is done.
-    """
-
-    def __init__(
-        self,
-        rate: float,
-        burst: int = 4,
-        *,
-        now: Clock,
-        tick: Callable[[], float] = time.monotonic,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-    ) -> None:
-        self._bucket = Bucket(1 / rate, burst)
-        self._now, self._tick, self._sleep = now, tick, sleep
-        self._held_until: datetime | None = None
-        self._arrivals = count()
-        self._waiting: set[tuple[Priority, int]] = set()
-
-    def hold(self, until: datetime | None) -> None:
-        """Let nothing out before `until`; None lifts the hold."""
-        self._held_until = until
-
-    def hold_at_least(self, until: datetime) -> None:
-        """Hold until then, unless a longer hold stands."""
-        self._held_until = max(until, self._held_until or until)
-
-    async def enter(self, priority: Priority) -> None:
-        """Return when the call may go out.
-
-        Raises:
-            PartnerError: the hold lasts longer than `LONGEST_HELD_WAIT_S`; `retry_after` is what is left of it.
-        """
-        turn = (priority, next(self._arrivals))
-        self._waiting.add(turn)
-        try:
-            while wait_s := self._wait_s(turn):
-                # A second at most: a hold that is lifted or a turn that falls away is seen that soon.
-                await self._sleep(min(max(wait_s, 0.001), 1.0))
-            self._bucket.take(self._tick())
-        finally:
-            self._waiting.discard(turn)
-
-    def _wait_s(self, turn: tuple[Priority, int]) -> float:
-        held_s = (self._held_until - self._now()).total_seconds() if self._held_until else 0.0
-        if held_s > LONGEST_HELD_WAIT_S:
-            raise PartnerError(
-                FailureReason.RATE_LIMITED,
-                FailureClass.RETRYABLE,
-                detail="not sent: the key is held",
-                retry_after=timedelta(seconds=held_s),
-            )
-        ahead = sum(other < turn for other in self._waiting)
-        return max(held_s, self._bucket.wait_s(self._tick(), ahead))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +63,7 @@ class Http:
         name: the key's name, for `observe`.
         base_url: without a final slash; plain http only if it says so itself, for redirects are never followed.
         token: sent as `Authorization: Bearer`, and taken out of every text.
+        pace: reads out of an answer what it tells of the rate.
         transport: what carries the calls instead of the network (tests).
     """
 
@@ -165,12 +76,16 @@ class Http:
         budget: Budget,
         now: Clock,
         observe: Observe,
+        pace: Callable[["Answer"], Pace | None] = lambda answer: None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
-        secret = token.rpartition(".")[2]
-        self.redactor = Redactor((token, secret) if len(secret) >= 8 else (token,))
-        self._name, self._budget, self._now, self._observe = name, budget, now, observe
-        headers = {"authorization": f"Bearer {token}", "accept": "application/json", "user-agent": "bridge-publish"}
+        # Parts of a token that are secret by themselves: what stands behind the dot or the prefix of its kind.
+        parts = {token, token.rpartition(".")[2], token.rpartition("_")[2]}
+        self.redactor = Redactor(part for part in parts if part == token or len(part) >= 8)
+        self._name, self._budget, self._now, self._observe, self._pace = name, budget, now, observe, pace
+        self._plain = not base_url.startswith("https:")
+        self._credential = {"authorization": f"Bearer {token}"}
+        headers = {"accept": "application/json", "user-agent": "bridge-publish"}
         # The whole call is timed in `_exchange`; httpx itself only watches over connecting.
         timeout = httpx.Timeout(None, connect=CONNECT_S)
         self._client = httpx.AsyncClient(
@@ -190,6 +105,7 @@ class Http:
         *,
         refuse: Callable[[Answer], PartnerError | None],
         write: bool = False,
+        create: bool = False,
         priority: Priority = Priority.READ,
         body: bytes | None = None,
         params: Mapping[str, str] | None = None,
@@ -201,42 +117,75 @@ class Http:
             refuse: judges the answer; what it returns is raised.
             write: the call changes something there, so a lost answer may mean that it did; it may take
                 120 s, others 30 s.
+            create: the call makes a post, which the partner may count apart.
             body: JSON bytes, sent exactly as they are.
 
         Raises:
             PartnerError: refused, or lost on the way.
         """
-        await self._budget.enter(priority)
-        started = time.monotonic()
-        try:
-            answer = await self._exchange(method, path, write=write, body=body, params=params)
-            self._obey(answer)
+        await self._budget.enter(priority, create=create)
+        headers = self._credential | ({"content-type": "application/json"} if body is not None else {})
+        request = self._client.build_request(method, path, content=body, params=params, headers=headers)
+        async with self._observed(operation):
+            answer = await self._exchange(request, WRITE_S if write else READ_S, write=write)
+            refused = refuse(answer)
+            self._obey(answer, refused, create=create)
+            if refused is not None:
+                raise refused
+        return answer
+
+    async def upload(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        media: MediaFile,
+        *,
+        refuse: Callable[[Answer], PartnerError | None],
+    ) -> Answer:
+        """Bring a file to where the partner said, without the credential: POST as a form's part `file`, PUT as it is.
+
+        It is no call of the partner's API, so it counts for no budget. `media` is read from its beginning each time.
+
+        Raises:
+            PartnerError: refused, or lost on the way; or the address is plain http and the partner's own is not.
+        """
+        if not url.startswith("https:") and not self._plain:
+            detail = "the partner's address for uploads is not https"
+            raise PartnerError(FailureReason.INSECURE_URL, FailureClass.TERMINAL, detail=detail)
+        async with self._observed(operation):
+            answer = await self._exchange(_carrying(self._client, method, url, media), UPLOAD_S, write=False)
             if (refused := refuse(answer)) is not None:
                 raise refused
+        return answer
+
+    @asynccontextmanager
+    async def _observed(self, operation: str) -> AsyncIterator[None]:
+        """Tell `observe` how the call inside ended."""
+        started = time.monotonic()
+        try:
+            yield
         except PartnerError as error:
             self._observe(self._name, operation, str(error.reason), time.monotonic() - started)
             raise
         self._observe(self._name, operation, "ok", time.monotonic() - started)
-        return answer
 
     async def close(self) -> None:
         """Close the connections."""
         await self._client.aclose()
 
-    async def _exchange(
-        self, method: str, path: str, *, write: bool, body: bytes | None, params: Mapping[str, str] | None
-    ) -> Answer:
-        headers = {"content-type": "application/json"} if body is not None else None
+    async def _exchange(self, request: httpx.Request, within_s: float, *, write: bool) -> Answer:
         sent_at = self._now()
         try:
-            async with (
-                asyncio.timeout(WRITE_S if write else READ_S),
-                self._client.stream(method, path, content=body, params=params, headers=headers) as response,
-            ):
-                raw = await _read(response)
+            async with asyncio.timeout(within_s):
+                response = await self._client.send(request, stream=True)
+                try:
+                    raw = await _read(response)
+                finally:
+                    await response.aclose()
         except (httpx.HTTPError, httpx.InvalidURL, httpx.StreamError, TimeoutError) as error:
             # `from None`: the cause holds the request, and with it the credential.
-            raise lost(error, write=write) from None
+            raise lost(error, within_s, write=write) from None
         return Answer(
             status=response.status_code,
             body=_json_object(raw),
@@ -247,10 +196,25 @@ class Http:
             sent_at=sent_at,
         )
 
-    def _obey(self, answer: Answer) -> None:
-        """Hold the key at once, so that calls that already wait here do not run into the same refusal."""
-        if answer.status == 429 and answer.retry_after is not None:
-            self._budget.hold_at_least(self._now() + answer.retry_after)
+    def _obey(self, answer: Answer, refused: PartnerError | None, *, create: bool) -> None:
+        """Slow down or hold the key at once, so that calls that wait here do not run into the same refusal."""
+        if (pace := self._pace(answer)) is not None:
+            self._budget.obey(pace, create=create)
+        if answer.status == 429 and refused is not None and refused.retry_after is not None:
+            self._budget.hold_at_least(self._now() + refused.retry_after)
+
+
+def _carrying(client: httpx.AsyncClient, method: str, url: str, media: MediaFile) -> httpx.Request:
+    if method == "POST":
+        return client.build_request("POST", url, files={"file": (media.filename, media.stream, media.content_type)})
+    headers = {"content-type": media.content_type, "content-length": str(media.size)}
+    return client.build_request(method, url, content=_chunks(media.stream), headers=headers)
+
+
+async def _chunks(stream: BinaryIO) -> AsyncIterator[bytes]:
+    await asyncio.to_thread(stream.seek, 0)
+    while chunk := await asyncio.to_thread(stream.read, _CHUNK):
+        yield chunk
 
 
 async def _read(response: httpx.Response) -> bytes:
@@ -270,7 +234,7 @@ def _json_object(raw: bytes) -> Mapping[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def lost(error: Exception, *, write: bool) -> PartnerError:
+def lost(error: Exception, within_s: float, *, write: bool) -> PartnerError:
     """Say what a call without a readable answer means. A write may be stored as soon as bytes may have left."""
     match error:
         case httpx.ConnectError():
@@ -280,7 +244,7 @@ def lost(error: Exception, *, write: bool) -> PartnerError:
         case httpx.UnsupportedProtocol() | httpx.InvalidURL():
             reason, detail, left = FailureReason.PROTOCOL, "the address cannot be called", False
         case TimeoutError() | httpx.TimeoutException():
-            reason, detail, left = FailureReason.TIMEOUT, f"no answer within {WRITE_S if write else READ_S:g} s", True
+            reason, detail, left = FailureReason.TIMEOUT, f"no answer within {within_s:g} s", True
         case httpx.DecodingError():
             reason, detail, left = FailureReason.UNREADABLE, "the answer could not be read", True
         case httpx.NetworkError() | httpx.RemoteProtocolError():

@@ -1,21 +1,60 @@
 """Partners against their simulators, in process, on one clock."""
 
 from collections.abc import AsyncIterator, Callable
+from datetime import timedelta
 
 import httpx
 import pytest
 
+from bridge.core.model import PostState
 from bridge.partners import PARTNERS
-from bridge.simulator.genviral import GenviralSimulator, app
-from tests.partners.things import Bench, Clock, Observed, genviral
+from bridge.simulator import genviral as simulated_genviral
+from bridge.simulator import posteverywhere as simulated_posteverywhere
+from tests.partners.things import Bench, Clock, Observed, genviral, posteverywhere
 
 
 def _genviral(clock: Clock, contract: str) -> Bench:
-    sim, observed = GenviralSimulator(now=clock, contract=contract), Observed()
-    return Bench(genviral(httpx.ASGITransport(app=app(sim)), clock, observed, contract=contract), sim, clock, observed)
+    sim, observed = simulated_genviral.GenviralSimulator(now=clock, contract=contract), Observed()
+    transport = httpx.ASGITransport(app=simulated_genviral.app(sim))
+    return Bench(
+        partner=genviral(transport, clock, observed, contract=contract),
+        sim=sim,
+        clock=clock,
+        observed=observed,
+        token=simulated_genviral.DEMO_TOKEN,
+        ids=(simulated_genviral.TIKTOK, simulated_genviral.INSTAGRAM),
+        scope="workspace:4cb5d3fd-8c8f-4ed7-a17c-4ffb52c7e6ac",
+        at_once=PostState.PENDING,
+        nothing_to_retry="Only failed or partial posts can be retried",
+        lead=timedelta(seconds=136),
+        late=timedelta(seconds=30),
+    )
 
 
-_BENCHES: dict[str, Callable[[Clock, str], Bench]] = {"genviral": _genviral}
+def _posteverywhere(clock: Clock, contract: str) -> Bench:
+    limits = {"general_per_minute": 1000, "creates_per_minute": 1000}
+    sim = simulated_posteverywhere.PostEverywhereSimulator(now=clock, contract=contract, **limits)
+    observed = Observed()
+    transport = httpx.ASGITransport(app=simulated_posteverywhere.app(sim))
+    return Bench(
+        partner=posteverywhere(transport, clock, observed),
+        sim=sim,
+        clock=clock,
+        observed=observed,
+        token=simulated_posteverywhere.DEMO_KEY,
+        ids=(str(simulated_posteverywhere.X), str(simulated_posteverywhere.LINKEDIN)),
+        scope=f"organization:{simulated_posteverywhere.ORGANIZATION}",
+        at_once=PostState.PUBLISHING,
+        nothing_to_retry="Nothing to retry — all destinations are currently queued, publishing, or published.",
+        ticks=2,
+        lead=timedelta(seconds=15),
+        late=timedelta(seconds=20),
+        content={"media": None},
+    )
+
+
+_BENCHES: dict[str, Callable[[Clock, str], Bench]] = {"genviral": _genviral, "posteverywhere": _posteverywhere}
+_NEWEST = {"genviral": "v3", "posteverywhere": "new"}
 
 
 @pytest.fixture
@@ -30,9 +69,9 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-def contract() -> str:
-    """The contract generation; a test asks for another with `parametrize`."""
-    return "v3"
+def contract(kind: str) -> str:
+    """The contract generation; a test asks for others with `parametrize`."""
+    return _NEWEST[kind]
 
 
 @pytest.fixture

@@ -7,8 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.model import Account
+from bridge.partners._findings import length
 from bridge.partners.genviral.config import Contract
-from bridge.partners.genviral.limits import check, length, split
+from bridge.partners.genviral.limits import check, split
 from tests.partners.things import MUSIC, VIDEO, account, sample
 
 SLIDES: dict[str, Any] = {"type": "slideshow", "urls": ["https://cdn.example.com/1.jpg"]}
@@ -101,7 +102,7 @@ def test_same_limit_is_told_once() -> None:
         ({"media": {"type": "slideshow", "urls": []}}, ["media.urls"]),
         ({"media": {"type": "slideshow", "urls": SLIDES["urls"] * 35}}, []),
         ({"media": {"type": "slideshow", "urls": SLIDES["urls"] * 36}}, ["media.urls"]),
-        ({"media": SLIDES | {"urls": ["x", "https://a.example/b.webp"]}}, ["media.urls[0]", "media.urls[1]"]),
+        ({"media": SLIDES | {"urls": ["x", "https://a.example/b.svg"]}}, ["media.urls[0]", "media.urls[1]"]),
         ({"music_url": MUSIC}, []),
         ({"music_url": "https://vm.tiktok.com/ZM1abc"}, []),
         ({"music_url": "https://open.example.com/track"}, ["music_url"]),

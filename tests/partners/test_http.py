@@ -1,11 +1,12 @@
-"""The way there and back: the rate budget on a clock of its own, lost calls, Retry-After, and odd bodies."""
+"""The way there and back: lost calls, Retry-After, odd bodies, and files that are brought."""
 
 import asyncio
 import socket
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import Callable
 from datetime import timedelta
 from email.utils import format_datetime
+from io import BytesIO
 from typing import Any
 
 import httpx
@@ -15,159 +16,12 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.partners import _http
-from bridge.partners._http import Answer, Bucket, Budget, Http, Priority, lost, parse_retry_after
-from tests.partners.things import NOW, Clock, Observed
+from bridge.partners._budget import Budget, Pace, Priority
+from bridge.partners._http import Answer, Http, lost, parse_retry_after
+from bridge.ports import MediaFile
+from tests.partners.things import NOW, Observed
 
 pytestmark = pytest.mark.anyio
-
-
-class Timeline:
-    """Time in which sleepers wake in order, without any real waiting."""
-
-    def __init__(self) -> None:
-        self.clock = Clock()
-        self.s = 0.0
-        self._sleepers: list[tuple[float, int, asyncio.Event]] = []
-
-    def tick(self) -> float:
-        return self.s
-
-    async def sleep(self, seconds: float) -> None:
-        woken = asyncio.Event()
-        self._sleepers.append((self.s + seconds, len(self._sleepers), woken))
-        await woken.wait()
-
-    async def run_until(self, s: float) -> None:
-        """Let time pass, waking whoever is due on the way."""
-        await _settle()
-        while self._sleepers and min(self._sleepers)[0] <= s:
-            at, _, woken = due = min(self._sleepers)
-            self._sleepers.remove(due)
-            self.clock.advance(seconds=at - self.s)
-            self.s = at
-            woken.set()
-            await _settle()
-        self.clock.advance(seconds=s - self.s)
-        self.s = s
-
-
-async def _settle() -> None:
-    for _ in range(10):
-        await asyncio.sleep(0)
-
-
-class Gate:
-    """A budget on a timeline, and who went out when."""
-
-    def __init__(self, rate: float, burst: int) -> None:
-        self.time = Timeline()
-        self.budget = Budget(rate, burst, now=self.time.clock, tick=self.time.tick, sleep=self.time.sleep)
-        self.out: list[tuple[str, float]] = []
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def arrive(self, name: str, priority: Priority) -> asyncio.Task[None]:
-        async def enter() -> None:
-            await self.budget.enter(priority)
-            self.out.append((name, round(self.time.s, 3)))
-
-        self._tasks.append(asyncio.create_task(enter()))
-        return self._tasks[-1]
-
-    async def leave(self) -> None:
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-
-
-@pytest.fixture
-async def gate() -> AsyncIterator[Gate]:
-    made = Gate(rate=2.0, burst=1)
-    yield made
-    await made.leave()
-
-
-async def test_calls_go_out_at_the_rate(gate: Gate) -> None:
-    for name in "abc":
-        gate.arrive(name, Priority.READ)
-    await gate.time.run_until(5)
-    assert gate.out == [("a", 0.0), ("b", 0.5), ("c", 1.0)]
-
-
-async def test_commands_go_before_reads_that_wait(gate: Gate) -> None:
-    for name in ("r1", "r2", "r3"):
-        gate.arrive(name, Priority.READ)
-    await gate.time.run_until(0.2)
-    gate.arrive("c1", Priority.COMMAND)
-    gate.arrive("c2", Priority.COMMAND)
-    await gate.time.run_until(5)
-    assert [name for name, _ in gate.out] == ["r1", "c1", "c2", "r2", "r3"]
-    assert gate.out[-1][1] == pytest.approx(2.0, abs=0.01)
-
-
-async def test_one_that_is_cancelled_gives_its_turn_away(gate: Gate) -> None:
-    gate.arrive("a", Priority.READ)
-    gone = gate.arrive("b", Priority.READ)
-    gate.arrive("c", Priority.READ)
-    await gate.time.run_until(0.1)
-    gone.cancel()
-    await gate.time.run_until(1.2)
-    assert [name for name, _ in gate.out] == ["a", "c"]
-
-
-async def test_short_hold_is_waited_for(gate: Gate) -> None:
-    gate.budget.hold(NOW + timedelta(seconds=3))
-    gate.arrive("a", Priority.COMMAND)
-    await gate.time.run_until(2.9)
-    assert gate.out == []
-    await gate.time.run_until(4)
-    assert gate.out == [("a", 3.0)]
-
-
-async def test_long_hold_refuses_those_that_wait_already(gate: Gate) -> None:
-    gate.arrive("a", Priority.COMMAND)
-    waiting = gate.arrive("b", Priority.COMMAND)
-    await gate.time.run_until(0.1)
-    gate.budget.hold(NOW + timedelta(seconds=60))
-    await gate.time.run_until(0.6)
-    error = waiting.exception()
-    assert isinstance(error, PartnerError)
-    assert (error.reason, error.failure, error.maybe_stored) == (
-        FailureReason.RATE_LIMITED,
-        FailureClass.RETRYABLE,
-        False,
-    )
-    assert timedelta(seconds=59) < (error.retry_after or timedelta()) < timedelta(seconds=60)
-
-
-async def test_hold_that_is_lifted_lets_out(gate: Gate) -> None:
-    gate.budget.hold(NOW + timedelta(seconds=4))
-    gate.arrive("a", Priority.COMMAND)
-    await gate.time.run_until(0.5)
-    gate.budget.hold(None)
-    await gate.time.run_until(1.1)
-    assert gate.out == [("a", 1.0)]
-
-
-def test_hold_at_least_never_shortens() -> None:
-    budget = Budget(2.0, now=lambda: NOW)
-    budget.hold(NOW + timedelta(seconds=60))
-    budget.hold_at_least(NOW + timedelta(seconds=30))
-    assert budget._held_until == NOW + timedelta(seconds=60)
-
-
-@given(
-    st.floats(0.1, 50), st.integers(1, 8), st.lists(st.floats(0, 3), min_size=1, max_size=60),
-)  # fmt: skip
-def test_bucket_never_lets_out_more_than_burst_and_rate(rate: float, burst: int, gaps: list[float]) -> None:
-    bucket, at, out = Bucket(1 / rate, burst), 0.0, []
-    for gap in gaps:
-        at += gap
-        at += bucket.wait_s(at)
-        bucket.take(at)
-        out.append(at)
-    for first in range(len(out)):
-        for last in range(first, len(out)):
-            assert last - first + 1 <= burst + (out[last] - out[first]) * rate + 1e-6
 
 
 def caused(error: Exception, cause: Exception) -> Exception:
@@ -197,7 +51,7 @@ def caused(error: Exception, cause: Exception) -> Exception:
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else None,
 )
 def test_lost_call_may_be_stored_once_bytes_may_have_left(error: Exception, reason: FailureReason, left: bool) -> None:
-    write, read = lost(error, write=True), lost(error, write=False)
+    write, read = lost(error, 30, write=True), lost(error, 30, write=False)
     assert (write.reason, write.maybe_stored, read.maybe_stored) == (reason, left, False)
     assert write.failure is FailureClass.RETRYABLE
 
@@ -222,11 +76,11 @@ def test_any_retry_after_is_read_without_an_error(value: str) -> None:
     assert wait is None or timedelta() <= wait <= timedelta(days=7)
 
 
-def client(handler: httpx.MockTransport, observed: Observed | None = None) -> Http:
-    budget = Budget(100.0, now=lambda: NOW)
+def client(handler: httpx.MockTransport, observed: Observed | None = None, **changes: Any) -> Http:
+    settings: dict[str, Any] = {"base_url": "https://partner.example/v1", "budget": Budget(100.0, now=lambda: NOW)}
     return Http(
-        "brand", "https://partner.example/v1", "gva_live_a.s3cr3t-part", budget=budget, now=lambda: NOW,
-        observe=observed or Observed(), transport=handler,
+        "brand", token="gva_live_a.s3cr3t-part", now=lambda: NOW, observe=observed or Observed(), transport=handler,
+        **(settings | changes),
     )  # fmt: skip
 
 
@@ -316,3 +170,94 @@ def unused_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+async def test_refusal_without_a_header_holds_for_as_long_as_the_partner_reads_out_of_it() -> None:
+    def refuse(answer: Answer) -> PartnerError:
+        return PartnerError(FailureReason.RATE_LIMITED, FailureClass.RETRYABLE, retry_after=timedelta(seconds=40))
+
+    budget = Budget(100.0, now=lambda: NOW)
+    http = client(httpx.MockTransport(lambda _: httpx.Response(429)), budget=budget)
+    with pytest.raises(PartnerError):
+        await http.call("get", "GET", "/posts/1", refuse=refuse)
+    with pytest.raises(PartnerError) as caught:
+        await budget.enter(Priority.COMMAND)
+    await http.close()
+    assert caught.value.retry_after == timedelta(seconds=40)
+
+
+async def test_what_an_answer_tells_of_the_rate_is_obeyed() -> None:
+    budget = Budget(100.0, now=lambda: NOW)
+    pace = Pace(60, 0, NOW + timedelta(hours=1))
+    http = client(httpx.MockTransport(lambda _: httpx.Response(200)), budget=budget, pace=lambda _: pace)
+    await ask(http)
+    with pytest.raises(PartnerError) as caught:
+        await budget.enter(Priority.COMMAND)
+    assert (caught.value.reason, caught.value.retry_after) == (FailureReason.RATE_LIMITED, None)
+
+
+FILE = b"x" * 300_000
+
+
+def file() -> MediaFile:
+    return MediaFile(BytesIO(FILE), len(FILE), "video/mp4", "clip.mp4")
+
+
+async def bring(method: str, url: str, respond: Callable[[httpx.Request], httpx.Response], base: str = "https") -> None:
+    http = client(httpx.MockTransport(respond), base_url=f"{base}://partner.example/v1")
+
+    def refuse(answer: Answer) -> PartnerError | None:
+        return None if answer.status == 200 else PartnerError(FailureReason.SERVER_ERROR, FailureClass.RETRYABLE)
+
+    try:
+        await http.upload("host", method, url, file(), refuse=refuse)
+    finally:
+        await http.close()
+
+
+async def test_file_is_put_as_it_is_and_without_the_credential() -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200)
+
+    await bring("PUT", "https://storage.example/up?sig=1", respond)
+    [request] = seen
+    assert (str(request.url), request.content) == ("https://storage.example/up?sig=1", FILE)
+    assert request.headers["content-length"] == str(len(FILE))
+    assert request.headers["content-type"] == "video/mp4"
+    assert "authorization" not in request.headers
+    assert "transfer-encoding" not in request.headers
+
+
+async def test_file_is_posted_as_a_form() -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200)
+
+    await bring("POST", "https://storage.example/up", respond)
+    [request] = seen
+    assert b'name="file"; filename="clip.mp4"' in request.content[:300]
+    assert FILE in request.content
+    assert "authorization" not in request.headers
+
+
+async def test_file_is_not_brought_over_plain_http() -> None:
+    with pytest.raises(PartnerError) as caught:
+        await bring("PUT", "http://storage.example/up", lambda _: httpx.Response(200))
+    assert (caught.value.reason, caught.value.failure) == (FailureReason.INSECURE_URL, FailureClass.TERMINAL)
+    await bring("PUT", "http://storage.example/up", lambda _: httpx.Response(200), base="http")
+
+
+async def test_refused_and_cut_uploads_are_told() -> None:
+    def cut(request: httpx.Request) -> httpx.Response:
+        raise httpx.WriteError("no")
+
+    for respond in (lambda _: httpx.Response(503), cut):
+        with pytest.raises(PartnerError) as caught:
+            await bring("PUT", "https://storage.example/up?sig=s3cr3t", respond)
+        assert (caught.value.failure, caught.value.maybe_stored) == (FailureClass.RETRYABLE, False)
+        assert "s3cr3t" not in str(caught.value)

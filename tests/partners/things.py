@@ -2,23 +2,35 @@
 
 import json
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from bridge.core.model import Account, Command, CommandKind, Post, PostState, Target
 from bridge.partners.genviral import Genviral, GenviralConfig
-from bridge.ports import Partner
-from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, YOUTUBE, GenviralSimulator, X
+from bridge.partners.posteverywhere import PostEverywhere, PostEverywhereConfig
+from bridge.ports import Partner, Send
+from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, YOUTUBE, X
+from bridge.simulator.posteverywhere import DEMO_KEY
 
 NOW = datetime(2025, 1, 20, 12, 0, 0, 0, UTC)
 VIDEO = {"type": "video", "url": "https://cdn.example.com/video.mp4", "duration_sec": 30}
 MUSIC = "https://www.tiktok.com/@genviral/video/1234567890"
 PLATFORMS = {TIKTOK: "tiktok", TIKTOK_HOSTED: "tiktok", INSTAGRAM: "instagram", YOUTUBE: "youtube", X: "x"}
 BASE_URL = "http://simulator/api/partner/v1"
+PE_URL = "http://simulator/api/v1"
+every_contract = pytest.mark.parametrize(
+    ("kind", "contract"),
+    [
+        ("genviral", "v1"), ("genviral", "v3"),
+        ("posteverywhere", "new"), ("posteverywhere", "sdk"), ("posteverywhere", "old"),
+    ],
+)  # fmt: skip
+genviral_only = pytest.mark.parametrize("kind", ["genviral"])
 _SAMPLES = Path(__file__).parent / "samples"
 
 
@@ -47,14 +59,62 @@ class Observed:
         self.calls.append((name, operation, outcome))
 
 
-@dataclass
+@dataclass(kw_only=True)
 class Bench:
-    """One partner's client, the simulator behind it, the clock of both, and what was observed."""
+    """One partner's client, the simulator behind it, the clock of both, what was observed, and how the partner differs.
+
+    `ids` are two accounts; `at_once` is the state of a post that goes out now, `nothing_to_retry` the partner's words;
+    `ticks` is how often its worker must run until a post is out; `lead` is how far ahead a schedule must be to be sent
+    as it is, and `late` when it is too near for the partner.
+    """
 
     partner: Partner
-    sim: GenviralSimulator
+    sim: Any
     clock: Clock
     observed: Observed
+    token: str
+    ids: tuple[str, str]
+    scope: str
+    at_once: PostState
+    nothing_to_retry: str
+    ticks: int = 1
+    lead: timedelta
+    late: timedelta
+    content: Mapping[str, Any] = field(default_factory=dict)
+
+    def post(self, *accounts: str, **changes: Any) -> Post:
+        """Make a post for these accounts, or the first one, that the partner takes."""
+        content = {**self.content, **changes.pop("content", {})}
+        return post(*(accounts or self.ids[:1]), content=content, **changes)
+
+    def script(self, account_id: str, *outcomes: Any) -> None:
+        """Say what becomes of the account's next attempts."""
+        known = self.sim.world.accounts
+        self.sim.script(account_id if account_id in known else int(account_id), *outcomes)
+
+    def run(self) -> None:
+        """Let the partner publish what is due."""
+        for _ in range(self.ticks):
+            self.sim.tick()
+
+    def stored(self) -> int:
+        """Count the posts that the partner has."""
+        return len(self.sim.world.posts)
+
+
+def body_of(bench: Bench, cmd: Command, made: Post) -> bytes:
+    """Make a command's bytes as of now."""
+    built = bench.partner.build(cmd, made, bench.clock())
+    assert isinstance(built, Send)
+    return built.body
+
+
+async def published(bench: Bench, made: Post) -> Post:
+    """Publish a post, and give it as we then hold it."""
+    cmd = command()
+    receipt = await bench.partner.send(cmd, made, body_of(bench, cmd, made))
+    state = receipt.state or PostState.PENDING
+    return replace(made, partner_id=receipt.partner_id, state=state, scheduled_at=receipt.scheduled_at)
 
 
 async def nobody(partner_ids: Collection[str]) -> Mapping[str, Post]:
@@ -100,6 +160,16 @@ def genviral(
     """Make a client that is quick: its budget is no matter of the test."""
     settings: dict[str, Any] = {"token": DEMO_TOKEN, "base_url": BASE_URL, "rate": 100.0} | config
     return Genviral("brand", GenviralConfig(**settings), observed or Observed(), now=clock, transport=transport)
+
+
+def posteverywhere(
+    transport: httpx.AsyncBaseTransport, clock: Clock, observed: Observed | None = None, **config: Any
+) -> PostEverywhere:
+    """Make a client that is quick: its budget is no matter of the test."""
+    settings: dict[str, Any] = {"token": DEMO_KEY, "base_url": PE_URL, "calls": 1000, "creates": 1000} | config
+    return PostEverywhere(
+        "brand", PostEverywhereConfig(**settings), observed or Observed(), now=clock, transport=transport
+    )
 
 
 def answering(status: int, body: Any = None, **headers: str) -> httpx.MockTransport:

@@ -2,7 +2,7 @@
 
 It has no webhooks, no rate-limit headers and no request ids: state is learnt by reading. Pure parts: `limits` (what a
 post must keep), `requests` (bodies), `replies` (answers), `judge` (what a failure text means), `reading` (which calls
-read which posts).
+read which posts), `files` (what must be stored there first).
 Source: https://docs.genviral.io/api-reference, read 2026-05.
 """
 
@@ -26,12 +26,14 @@ from bridge.core.model import (
     Post,
     Receipt,
     Snapshot,
+    Stranger,
 )
-from bridge.partners._http import WRITE_S, Answer, Budget, Http, Observe, Priority
-from bridge.partners.genviral import judge, reading, replies, requests
+from bridge.partners._budget import Budget, Priority
+from bridge.partners._http import WRITE_S, Answer, Http, Observe
+from bridge.partners.genviral import files, judge, reading, replies, requests
 from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
-from bridge.ports import Checked, Clock, Known, Later, MediaFile, MediaLimits, Reading, Send
+from bridge.ports import Checked, Clock, Known, Later, MediaFile, Reading, Send
 
 __all__ = ["Contract", "Genviral", "GenviralConfig"]
 
@@ -54,9 +56,10 @@ class Genviral:
     kind = "genviral"
     sweeps = False
     breaker: int | None = None
-    limits = MediaLimits({})
+    links = False
+    limits = files.LIMITS
     config_type = GenviralConfig
-    operations = ("create", "update", "retry", "cancel", "get", "list", "accounts")
+    operations = ("create", "update", "retry", "cancel", "get", "list", "accounts", "host")
 
     def __init__(
         self,
@@ -68,6 +71,7 @@ class Genviral:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name, self.writes = name, config.writes
+        self._last_look = reading.Pace(reading.LOOK_EVERY)
         self._config, self._now = config, now
         self._budget = Budget(config.rate, now=now)
         self._http = Http(
@@ -96,9 +100,7 @@ class Genviral:
 
     async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
         """Call the partner with exactly these bytes; see `ports.Partner`."""
-        if not self._config.writes:
-            detail = f"not sent: partners.{self.name}.writes is off"
-            raise PartnerError(FailureReason.NOT_ALLOWED_NOW, FailureClass.NEEDS_HUMAN, detail=detail)
+        self._refuse_writes()
         match command.kind:
             case CommandKind.PUBLISH:
                 return await self._create(command, body)
@@ -113,6 +115,11 @@ class Genviral:
                 )
             case _:
                 assert_never(command.kind)
+
+    def _refuse_writes(self) -> None:
+        if not self._config.writes:
+            detail = f"not sent: partners.{self.name}.writes is off"
+            raise PartnerError(FailureReason.NOT_ALLOWED_NOW, FailureClass.NEEDS_HUMAN, detail=detail)
 
     def must_find(self, command: Command, now: datetime) -> bool:
         """Whether a lost create must be looked for: under v1, or once the partner may have forgotten it.
@@ -160,19 +167,42 @@ class Genviral:
         """Read posts, most due first: scheduled ones a page at a time where that saves calls, all others by GET.
 
         A fault of the whole key ends the reading: it is raised when nothing was read, else what was read is answered
-        and the next reading meets it again. `cursor` is passed through.
+        and the next reading meets it again. Strangers are looked for once a minute; `cursor` is how far they are known.
         """
         state = reading.Progress(tracked, budget, self._now())
+        strangers: tuple[Stranger, ...] = ()
         try:
             while (step := state.next()) is not None:
                 if isinstance(step, Post):
                     await self._read_one(state, step)
                 else:
                     await self._read_page(state, step)
-        except PartnerError:
-            if not state.snapshots:
+            if adopt and self._last_look.is_due(self._now()):
+                strangers, cursor = await self._strangers(cursor, known)
+        except PartnerError as error:
+            if not state.snapshots and (error.key_wide or not state.failed):
                 raise
-        return Reading(tuple(state.snapshots), cursor, state.failed)
+        return Reading(tuple(state.snapshots), cursor, state.failed, strangers=strangers)
+
+    async def _strangers(self, cursor: str | None, known: Known) -> tuple[tuple[Stranger, ...], str]:
+        """Return the posts that are not ours and were made since `cursor`; without one those that have yet to go."""
+        began, found = self._now(), list[tuple[Json, datetime]]()
+        for window, filters in reading.to_look_through(cursor):
+            left: reading.Window | None = window
+            for _ in range(_FIND_PAGES):
+                if left is None:
+                    break
+                page, read_at = await self._list(left, Priority.READ, **filters)
+                found += [(data, read_at) for data in page]
+                left = left.before(page)
+        ours = await known([str(data["id"]) for data, _ in found])
+        strangers = {
+            str(data["id"]): replies.stranger(data, read_at, self._http.redactor)
+            for data, read_at in found
+            if data["id"] not in ours
+        }
+        shown = tuple(one for one in strangers.values() if one is not None)
+        return shown, reading.cursor_after(cursor, began, [data for data, _ in found])
 
     async def accounts(self) -> Listing:
         """List the active accounts in the key's scope."""
@@ -181,15 +211,19 @@ class Genviral:
 
     def to_host(self, content: Json, accounts: Sequence[Account], *, refused: bool = False) -> tuple[str, ...]:
         """Return the addresses that Genviral cannot use as they are."""
-        return ()
+        return files.to_host(content, refused=refused)
 
     async def host_url(self, url: str) -> Hosted | None:
         """Genviral fetches nothing for later."""
         return None
 
     async def host(self, media: MediaFile) -> Hosted:
-        """Store a file with Genviral; see `ports.Partner`."""
-        raise PartnerError(FailureReason.INTERNAL, FailureClass.TERMINAL, detail="not yet")
+        """Store a file with Genviral: its handle is the address there."""
+        self._refuse_writes()
+        answer = await self._write("host", "POST", "/files", files.request(media))
+        place = files.read_place(answer.status, answer.body)
+        await self._http.upload("host", "PUT", place.upload_url, media, refuse=files.refusal)
+        return Hosted(place.url)
 
     async def hosted(self, handle: str) -> Hosted:
         """What Genviral has stored is ready."""

@@ -3,9 +3,10 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Annotated, ClassVar
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field
+
+from bridge.partners._config import check_base_url, check_fields, check_token
 
 
 class Contract(StrEnum):
@@ -13,19 +14,6 @@ class Contract(StrEnum):
 
     V1 = "v1"
     V3 = "v3"
-
-
-def _token(value: str) -> str:
-    if not value or not value.isascii() or not value.isprintable() or " " in value:
-        raise ValueError("must be one printable ASCII word, as the dashboard shows it")
-    return value
-
-
-def _base_url(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in ("https", "http") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise ValueError("must be an http(s) address without user, query and fragment")
-    return value.rstrip("/")
 
 
 def _rate(value: float) -> float:
@@ -44,12 +32,12 @@ class GenviralConfig:
 
     kind: ClassVar[str] = "genviral"
 
-    token: Annotated[str, AfterValidator(_token), Field(description="The whole bearer token, as a secret.")] = field(
-        repr=False
+    token: Annotated[str, AfterValidator(check_token), Field(description="The whole bearer token, as a secret.")] = (
+        field(repr=False)
     )
     base_url: Annotated[
         str,
-        AfterValidator(_base_url),
+        AfterValidator(check_base_url),
         Field(description="Where the Partner API is; plain http only for a simulator."),
     ] = "https://www.genviral.io/api/partner/v1"
     contract: Annotated[
@@ -67,8 +55,4 @@ class GenviralConfig:
 
     def __post_init__(self) -> None:
         """Check what was not made by pydantic, too."""
-        for name, check in (("token", _token), ("base_url", _base_url), ("rate", _rate), ("contract", Contract)):
-            try:
-                object.__setattr__(self, name, check(getattr(self, name)))
-            except ValueError as error:
-                raise ValueError(f"{name}: {error}") from None
+        check_fields(self, token=check_token, base_url=check_base_url, rate=_rate, contract=Contract)

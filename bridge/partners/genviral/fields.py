@@ -1,11 +1,10 @@
-"""The fields of Genviral's provider blocks, and which platform each block is for.
+"""The fields of Genviral's provider blocks.
 
 Source: https://docs.genviral.io/api-reference/create-post and update-post (read 2026-05), and the field tables of the
 vendor's skill repository, docs/api/posts.md (read 2026-05).
 """
 
 from collections.abc import Mapping
-from functools import lru_cache
 from types import MappingProxyType
 
 _X = frozenset({"who_can_reply_post", "community", "made_with_ai", "paid_partnership"})
@@ -49,10 +48,3 @@ SETTINGS: Mapping[str, frozenset[str]] = MappingProxyType(
     }
 )
 """Provider key under `settings` -> its fields. Any other key is answered with 422."""
-
-
-@lru_cache(maxsize=256)
-def family(platform: str) -> str:
-    """Return the platform a word stands for: `linkedin-page` is `linkedin`, `twitter` is `x`."""
-    base = platform.lower().partition("-")[0]
-    return "x" if base == "twitter" else base

@@ -6,14 +6,16 @@ how a caption's length is counted, the longer of code points and UTF-16 units co
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from posixpath import splitext
 from typing import Any
-from urllib.parse import urlsplit
 
 from bridge.core.errors import Fault
+from bridge.core.media import ending
 from bridge.core.model import Account, Json
+from bridge.core.platforms import family
+from bridge.partners._findings import DURATIONS, Finding, checked, file_url, length, number, too_long, warning, who
+from bridge.partners.genviral.capabilities import CAPTION, IMAGES, own_limit
 from bridge.partners.genviral.config import Contract
-from bridge.partners.genviral.fields import PINTEREST, SETTINGS, TIKTOK, family
+from bridge.partners.genviral.fields import PINTEREST, SETTINGS, TIKTOK
 from bridge.ports import Checked
 
 HOSTED_CAPTION = 500
@@ -28,32 +30,28 @@ CAPTIONS: Mapping[str, int] = {
 PLAIN_X_CAPTION = 280
 TIKTOK_VIDEO_CAPTION, TIKTOK_PHOTO_CAPTION = 2200, 4000
 MOST_ACCOUNTS, MOST_SLIDES, MOST_EXTERNAL_ID = 10, 35, 128
-MAX_VIDEO_BYTES = 100_000_000
-DURATIONS = ("duration_sec", "duration_seconds", "duration", "durationSec", "video_duration_sec")
+MAX_VIDEO_BYTES, MAX_SLIDE_BYTES = 100_000_000, 5_000_000
+
+CONVERTED = (".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp")
+"""Endings of images that Genviral takes in no post, so that they become JPEG on the way."""
 
 _VIDEOS, _SLIDES = (".mp4", ".mov", ".m4v", ".avi"), (".jpg", ".jpeg", ".png")
-_OTHERS = (".gif", ".webp", ".heic", ".heif", ".webm", ".mkv", ".mp3", ".pdf", ".svg", ".avif", ".tiff", ".bmp")
 _MUSIC_URL = re.compile(r"https://(?:(?:www\.|m\.)?tiktok\.com/@[^/\s]+/(?:video|photo)/\d+|v[mt]\.tiktok\.com/\w+)")
-
-Finding = Fault | Json
-_SOUND = Checked()
 
 
 def check(content: Json, accounts: Sequence[Account], *, contract: Contract) -> Checked:
     """Judge a post by the published limits, for these accounts, everything at once."""
-    findings = [
-        *_caption(content, accounts, contract),
-        *_media(content.get("media"), accounts, contract),
-        *_music(content.get("music_url"), accounts),
-        *_tiktok(content, accounts, contract),
-        *_pinterest(content, accounts, contract),
-        *_settings(content.get("settings"), accounts, contract),
-        *_rest(content, accounts),
-    ]
-    if not findings:
-        return _SOUND
-    faults = tuple(one for one in findings if isinstance(one, Fault))
-    return Checked(faults, tuple(one for one in findings if not isinstance(one, Fault)))
+    return checked(
+        [
+            *_caption(content, accounts, contract),
+            *_media(content.get("media"), accounts, contract),
+            *_music(content.get("music_url"), accounts),
+            *_tiktok(content, accounts, contract),
+            *_pinterest(content, accounts, contract),
+            *_settings(content.get("settings"), accounts, contract),
+            *_rest(content, accounts),
+        ]
+    )
 
 
 def split(content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
@@ -71,27 +69,16 @@ def split(content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
     return [group[at : at + MOST_ACCOUNTS] for group in groups.values() for at in range(0, len(group), MOST_ACCOUNTS)]
 
 
-def length(text: str) -> int:
-    """Return the longer of code points and UTF-16 units, which is the latter."""
-    return len(text.encode("utf-16-le", "surrogatepass")) // 2
-
-
 def caption_limit(account: Account, media_type: str | None, contract: Contract) -> int | None:
     """Return the most a caption may have for one account, in UTF-16 units (YouTube: bytes); None if unpublished."""
+    if (own := own_limit(account, CAPTION)) is not None:
+        return own
     if contract is Contract.V1 or account.type == "hosted":
         return HOSTED_CAPTION
     platform = family(account.platform)
     if platform == "tiktok":
         return TIKTOK_PHOTO_CAPTION if media_type == "slideshow" else TIKTOK_VIDEO_CAPTION
     return CAPTIONS.get(platform)
-
-
-def _warning(field: str, code: str, message: str) -> Json:
-    return {"field": field, "code": code, "message": message}
-
-
-def _who(account: Account) -> str:
-    return f"{account.platform} account {account.username or account.id}"
 
 
 def _caption(content: Json, accounts: Sequence[Account], contract: Contract) -> Iterator[Finding]:
@@ -109,12 +96,13 @@ def _caption(content: Json, accounts: Sequence[Account], contract: Contract) -> 
         if limit is not None and size > limit and (unit, limit) not in told:
             told.add((unit, limit))
             hosted = "hosted " if account.type == "hosted" else ""
-            yield Fault("caption", f"has {size} {unit}", f"{hosted}{_who(account)} takes at most {limit}.")
+            remedy = f"{hosted}{who(account)} takes at most {limit}."
+            yield Fault("caption", f"has {size} {unit}", remedy, limit=limit, found=size, unit=unit, target=account.key)
         elif limit == CAPTIONS["x"] and size > PLAIN_X_CAPTION and family(account.platform) == "x":
-            yield _warning(
+            yield warning(
                 "caption",
                 "X_PREMIUM_ONLY",
-                f"{_who(account)} takes over {PLAIN_X_CAPTION} characters only if it is premium",
+                f"{who(account)} takes over {PLAIN_X_CAPTION} characters only if it is premium",
             )
 
 
@@ -129,16 +117,17 @@ def _media(media: Any, accounts: Sequence[Account], contract: Contract) -> Itera
         if needing:
             yield Fault(
                 "media",
-                f"is missing, and {_who(needing[0])} does not take text alone",
+                f"is missing, and {who(needing[0])} does not take text alone",
                 "Send one video or 1 to 35 images.",
+                target=needing[0].key,
             )
         return
     match media.get("type") if isinstance(media, Mapping) else None:
         case "video":
-            yield from _url(media.get("url"), "media.url", good=_VIDEOS)
+            yield from file_url(media.get("url"), "media.url", good=_VIDEOS)
             yield from _video(media, accounts)
         case "slideshow":
-            yield from _slides(media.get("urls"))
+            yield from _slides(media.get("urls"), accounts)
         case _:
             yield Fault(
                 "media.type",
@@ -149,50 +138,35 @@ def _media(media: Any, accounts: Sequence[Account], contract: Contract) -> Itera
     for account in accounts:
         # Only `text_only` is a documented word: a list without it and without ours says nothing certain.
         if {"video", "slideshow"} & set(map(str, _kinds(account))) and media["type"] not in _kinds(account):
-            yield _warning("media", "KIND_NOT_ADVERTISED", f"{_who(account)} does not advertise {media['type']} posts")
+            yield warning("media", "KIND_NOT_ADVERTISED", f"{who(account)} does not advertise {media['type']} posts")
 
 
-def _slides(urls: Any) -> Iterator[Finding]:
-    if not isinstance(urls, (list, tuple)) or not 1 <= len(urls) <= MOST_SLIDES:
-        yield Fault(
-            "media.urls",
-            f"has {len(urls) if isinstance(urls, (list, tuple)) else 'no'} images",
-            f"Send 1 to {MOST_SLIDES}.",
-        )
+def _slides(urls: Any, accounts: Sequence[Account]) -> Iterator[Finding]:
+    count = len(urls) if isinstance(urls, (list, tuple)) else 0
+    own = {account.key: own_limit(account, IMAGES) or MOST_SLIDES for account in accounts}
+    target = min(own, key=own.__getitem__, default="")
+    limit = own.get(target, MOST_SLIDES)
+    if not 1 <= count <= limit:
+        told = f"has {count or 'no'} images"
+        yield Fault("media.urls", told, f"Send 1 to {limit}.", limit=limit, found=count, unit="images", target=target)
+    if count == 0:
         return
     for place, url in enumerate(urls):
-        yield from _url(url, f"media.urls[{place}]", good=_SLIDES)
-
-
-def _url(url: Any, field: str, *, good: tuple[str, ...]) -> Iterator[Finding]:
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-    except ValueError:
-        parts = None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        yield Fault(field, "is not an http(s) URL", "Send the full address of the file.")
-        return
-    ending = splitext(parts.path)[1].lower()
-    if ending not in good and ending in (*_VIDEOS, *_SLIDES, *_OTHERS):
-        yield Fault(field, f"is a {ending} file", f"Send one of {', '.join(good)}.")
-
-
-def _number(media: Json, *names: str) -> float | None:
-    for name in names:
-        value = media.get(name)
-        if value is not None and isinstance(value, (int, float)) and not isinstance(value, bool):
-            return value
-    return None
+        yield from file_url(url, f"media.urls[{place}]", good=(*_SLIDES, *CONVERTED))
+        if isinstance(url, str) and ending(url) == ".gif":
+            yield warning(f"media.urls[{place}]", "FIRST_PICTURE", "is a .gif file: its first picture is posted")
 
 
 def _video(media: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
-    size, duration = _number(media, "bytes", "size"), _number(media, *DURATIONS)
+    size, duration = number(media, "bytes", "size"), number(media, *DURATIONS)
     if size is not None and size >= MAX_VIDEO_BYTES:
-        yield Fault("media.bytes", f"is {size:.0f}", "A video must be under 100 MB.")
+        limit = MAX_VIDEO_BYTES - 1
+        told = f"is {size:.0f}"
+        yield Fault("media.bytes", told, "A video must be under 100 MB.", limit=limit, found=int(size), unit="bytes")
     if duration is not None and not 15 <= duration <= 60:
-        yield _warning("media", "DURATION_UNUSUAL", "Genviral asks for 15 to 60 s, at least for hosted accounts")
+        yield warning("media", "DURATION_UNUSUAL", "Genviral asks for 15 to 60 s, at least for hosted accounts")
     if any(family(account.platform) == "x" for account in accounts) and (duration is None or duration > 140):
-        yield _warning("media", "X_DURATION", "X accounts that are not premium need duration_sec of at most 140")
+        yield warning("media", "X_DURATION", "X accounts that are not premium need duration_sec of at most 140")
 
 
 def _music(music_url: Any, accounts: Sequence[Account]) -> Iterator[Finding]:
@@ -206,26 +180,17 @@ def _music(music_url: Any, accounts: Sequence[Account]) -> Iterator[Finding]:
     if others and len(others) == len(accounts):
         yield Fault("music_url", "is for TikTok only, and no target is a TikTok account", "Leave it out.")
     elif others:
-        yield _warning(
+        yield warning(
             "music_url",
             "TIKTOK_ONLY",
-            f"goes only to the TikTok accounts, in a request of their own, not to {_who(others[0])}",
+            f"goes only to the TikTok accounts, in a request of their own, not to {who(others[0])}",
         )
 
 
 def _unknown(name: str, block: Json, known: frozenset[str]) -> Iterator[Finding]:
     for field in block:
         if field not in known:
-            yield _warning(f"{name}.{field}", "UNKNOWN_FIELD", "is not in Genviral's field table and may be refused")
-
-
-def _too_long(name: str, block: Json, **limits: int) -> Iterator[Finding]:
-    for field, limit in limits.items():
-        value = block.get(field)
-        if value is not None and not isinstance(value, str):
-            yield Fault(f"{name}.{field}", "is not text", "Send a string.")
-        elif value is not None and length(value) > limit:
-            yield Fault(f"{name}.{field}", f"has {length(value)} characters", f"Send at most {limit}.")
+            yield warning(f"{name}.{field}", "UNKNOWN_FIELD", "is not in Genviral's field table and may be refused")
 
 
 def _block(name: str, content: Json, contract: Contract) -> tuple[Json | None, list[Finding]]:
@@ -250,16 +215,16 @@ def _tiktok(content: Json, accounts: Sequence[Account], contract: Contract) -> I
         yield Fault("tiktok", "is given, but no target is a TikTok account", "Leave it out.")
     elif hosted:
         yield Fault(
-            "tiktok", f"cannot go to the hosted {_who(hosted[0])}", "Send hosted accounts in a request without it."
+            "tiktok", f"cannot go to the hosted {who(hosted[0])}", "Send hosted accounts in a request without it."
         )
     elif len(targets) < len(accounts):
-        yield _warning("tiktok", "TIKTOK_ONLY", "goes only to the TikTok accounts, in a request of their own")
+        yield warning("tiktok", "TIKTOK_ONLY", "goes only to the TikTok accounts, in a request of their own")
     yield from _unknown("tiktok", block, TIKTOK)
     media = content.get("media")
     media_type = media.get("type") if isinstance(media, Mapping) else None
     if media_type is None:
         yield Fault("tiktok", "needs media", "Send one video or 1 to 35 images.")
-    yield from _too_long("tiktok", block, title=90 if media_type == "slideshow" else 2200, description=4000)
+    yield from too_long("tiktok", block, title=90 if media_type == "slideshow" else 2200, description=4000)
     if media_type == "video":
         yield from _tiktok_video(content.get("caption"), block)
     elif block.get("video_cover_timestamp_ms") is not None:
@@ -276,6 +241,9 @@ def _tiktok_video(caption: Any, block: Json) -> Iterator[Finding]:
             "tiktok",
             f"caption, title and description have {total} characters together",
             f"Send at most {TIKTOK_VIDEO_CAPTION}.",
+            limit=TIKTOK_VIDEO_CAPTION,
+            found=total,
+            unit="characters",
         )
 
 
@@ -290,7 +258,7 @@ def _pinterest(content: Json, accounts: Sequence[Account], contract: Contract) -
     if not targeted:
         yield Fault("pinterest", "is given, but no target is a Pinterest account", "Leave it out.")
     yield from _unknown("pinterest", block, PINTEREST)
-    yield from _too_long("pinterest", block, board_id=128, title=100, link=2048)
+    yield from too_long("pinterest", block, board_id=128, title=100, link=2048)
     yield from _pinterest_tags(content.get("caption"), block.get("tags"))
 
 
@@ -310,6 +278,9 @@ def _pinterest_tags(caption: Any, tags: Any) -> Iterator[Finding]:
             "pinterest.tags",
             f"make the description {total} characters long",
             f"Pinterest takes {CAPTIONS['pinterest']}.",
+            limit=CAPTIONS["pinterest"],
+            found=total,
+            unit="characters",
         )
 
 
@@ -326,11 +297,11 @@ def _settings(settings: Any, accounts: Sequence[Account], contract: Contract) ->
         elif not isinstance(fields, Mapping):
             yield Fault(name, "is not an object", "Send an object.")
         elif family(provider) not in targeted:
-            yield _warning(name, "NOT_TARGETED", "is left out, because no account of that platform is targeted")
+            yield warning(name, "NOT_TARGETED", "is left out, because no account of that platform is targeted")
         else:
             yield from _unknown(name, fields, SETTINGS[provider])
             if provider == "youtube":
-                yield from _too_long(name, fields, title=100)
+                yield from too_long(name, fields, title=100)
 
 
 def _rest(content: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
@@ -338,4 +309,7 @@ def _rest(content: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
         yield Fault("accounts", "is empty", "Name at least one account.")
     external_id = content.get("external_id")
     if isinstance(external_id, str) and length(external_id) > MOST_EXTERNAL_ID:
-        yield Fault("external_id", f"has {length(external_id)} characters", f"Send at most {MOST_EXTERNAL_ID}.")
+        size = length(external_id)
+        told = f"has {size} characters"
+        remedy = f"Send at most {MOST_EXTERNAL_ID}."
+        yield Fault("external_id", told, remedy, limit=MOST_EXTERNAL_ID, found=size, unit="characters")

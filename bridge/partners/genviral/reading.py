@@ -54,6 +54,50 @@ def _to_ms(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
+LOOK_EVERY = timedelta(minutes=1)
+"""How often posts are looked for that are not ours."""
+_EVER = datetime(2020, 1, 1, tzinfo=UTC)
+"""Before the vendor's first post."""
+
+
+@dataclass(slots=True)
+class Pace:
+    """Lets something happen no more often than every so long."""
+
+    every: timedelta
+    last: datetime | None = None
+
+    def is_due(self, now: datetime) -> bool:
+        """Say whether it may happen now, and take it that it does."""
+        if self.last is not None and now - self.last < self.every:
+            return False
+        self.last = now
+        return True
+
+
+def to_look_through(cursor: str | None) -> list[tuple[Window, dict[str, str]]]:
+    """Return what to list for posts that are not ours: what is new, or at first what has yet to go out.
+
+    A post may be shown a little after a younger one, so the window begins before the cursor.
+    """
+    since = read_time(cursor)
+    if since is None:
+        return [(Window(_EVER), {"status": status}) for status in ("scheduled", "pending")]
+    return [(Window(since - SKEW), {})]
+
+
+def cursor_after(cursor: str | None, began: datetime, shown: Sequence[Json]) -> str:
+    """Return the cursor after a look: the latest creation time that was shown; without any, when the first look began.
+
+    It is the vendor's clock that counts, so ours is used only where nothing else is known.
+    """
+    times = [at for at in (read_time(data.get("created_at")) for data in shown) if at is not None]
+    known = read_time(cursor)
+    if known is None:
+        return _to_ms(began - SKEW)
+    return _to_ms(max([known, *times]))
+
+
 @dataclass(frozen=True, slots=True)
 class Wanted:
     """What a lost create is known by: the list shows no `external_id`."""

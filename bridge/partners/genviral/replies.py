@@ -19,6 +19,7 @@ from bridge.core.model import (
     PostState,
     Receipt,
     Snapshot,
+    Stranger,
     TargetSnapshot,
     TargetState,
 )
@@ -234,20 +235,39 @@ def delete_receipt(status: int, body: Json | None, partner_id: str, redactor: Re
 
 def snapshot(data: Json, post: Post, read_at: datetime, redactor: Redactor) -> Snapshot | None:
     """Read a post as GET and list show it; None when it has no status."""
+    if post.partner_id is None:
+        return None
+    platforms = {target.account: target.platform for target in post.targets}
+    return _snapshot(data, post.partner_id, read_at, redactor, platforms=platforms, content=post.content)
+
+
+def stranger(data: Json, read_at: datetime, redactor: Redactor) -> Stranger | None:
+    """Read a post that is not ours out of a list; None when it has no status."""
+    shown = _snapshot(data, str(data["id"]), read_at, redactor, platforms={}, content=data)
+    content = {name: data[name] for name in _SHOWN if data.get(name) is not None}
+    return Stranger(shown, content) if shown is not None else None
+
+
+_SHOWN = ("caption", "media", "music_url", "tiktok", "pinterest")
+"""What a post shows of its content; the words are those of our own publish request."""
+
+
+def _snapshot(
+    data: Json, partner_id: str, read_at: datetime, redactor: Redactor, *, platforms: Mapping[str, str], content: Json
+) -> Snapshot | None:
     word = _text(data.get("status"))
-    if not word or post.partner_id is None:
+    if not word:
         return None
     accounts = data.get("accounts")
     rows = accounts.get("states") if isinstance(accounts, dict) else None
-    platforms = {target.account: target.platform for target in post.targets}
-    upload = _uploads(post.content) or _uploads(data)
+    upload = _uploads(content) or _uploads(data)
     targets = [
         _target(row, upload and platforms.get(row["account_id"], "tiktok") == "tiktok", redactor)
         for row in (rows if isinstance(rows, list) else [])
         if isinstance(row, dict) and isinstance(row.get("account_id"), str)
     ]
     return Snapshot(
-        post.partner_id,
+        partner_id,
         read_at,
         POST_STATES.get(word, PostState.UNKNOWN),
         word,

@@ -9,8 +9,9 @@ from typing import Any, assert_never
 
 import orjson
 
+from bridge.core.media import moved
 from bridge.core.model import Command, CommandKind, Json, Post
-from bridge.partners.genviral.fields import family
+from bridge.core.platforms import family
 from bridge.ports import Later, Send
 
 GOES_AT_ONCE = timedelta(seconds=20)
@@ -60,7 +61,7 @@ def _create(post: Post, now: datetime) -> Send | Later:
     if at is not None and in_gap(at, now):
         return Later(at - GOES_AT_ONCE)
     scheduled = at is not None and at - now > GOES_AT_ONCE
-    content = _targeted(post.content, {family(target.platform) for target in post.targets})
+    content = _stored(_targeted(post.content, {family(target.platform) for target in post.targets}), post)
     body: dict[str, Any] = {name: content[name] for name in _BEFORE_ACCOUNTS if content.get(name) is not None}
     body["accounts"] = [{"id": target.account} for target in post.targets]
     if at is not None and scheduled:
@@ -72,7 +73,7 @@ def _create(post: Post, now: datetime) -> Send | Later:
 def _update(changes: Json, post: Post, now: datetime) -> Send | Later:
     # New accounts may be of platforms that the post does not know: then the partner is the judge of the blocks.
     platforms = None if changes.get("accounts") else {family(target.platform) for target in post.targets}
-    content = _targeted(changes, platforms)
+    content = _stored(_targeted(changes, platforms), post)
     body: dict[str, Any] = {name: content[name] for name in _BEFORE_ACCOUNTS if name in content}
     if changes.get("accounts"):
         body["accounts"] = [one if isinstance(one, Mapping) else {"id": one} for one in changes["accounts"]]
@@ -83,6 +84,13 @@ def _update(changes: Json, post: Post, now: datetime) -> Send | Later:
         body["scheduled_at"] = wire_time(at) if at is not None and at - now > GOES_AT_ONCE else None
     body |= {name: content[name] for name in _BLOCKS if name in content}
     return _send(body | ({"settings": content["settings"]} if content.get("settings") else {}))
+
+
+def _stored(content: Json, post: Post) -> Json:
+    """Name media that Genviral has by the addresses that it gave them."""
+    if not post.hosted or not isinstance(content.get("media"), Mapping):
+        return content
+    return {**content, "media": moved(content["media"], post.hosted)}
 
 
 def _targeted(content: Json, platforms: set[str] | None) -> Json:
