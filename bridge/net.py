@@ -2,6 +2,7 @@
 
 It refuses to connect to anything but public addresses and the networks that the configuration allows, looks at no proxy
 variable, follows no redirect, keeps no cookie, unpacks nothing, and reads no more of an answer than it has to.
+`bridge.downloads` fetches files through it.
 """
 
 import io
@@ -9,7 +10,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -85,6 +87,29 @@ class Reply:
     duration_s: float
 
 
+class Incoming:
+    """An answer whose body has yet to come; `headers` finds names in any case."""
+
+    def __init__(self, response: aiohttp.ClientResponse, dialling: "_Dialling") -> None:
+        self.status, self.headers = response.status, response.headers
+        self._content, self._dialling = response.content, dialling
+
+    async def chunks(self) -> AsyncIterator[bytes]:
+        """Give the body piece by piece, as it was sent.
+
+        Raises:
+            NetError: it broke off.
+        """
+        while True:
+            try:
+                chunk = await self._content.readany()
+            except (aiohttp.ClientError, OSError) as error:
+                raise _named(error, self._dialling) from error
+            if not chunk:
+                return
+            yield chunk
+
+
 _Answer = tuple[int, Mapping[str, str], bytes]
 
 
@@ -104,6 +129,8 @@ class _Dialling:
     blocked: str = ""
 
 
+_WEB = frozenset({"http", "https"})
+_UNTIMED = aiohttp.ClientTimeout(total=None)
 _dialling: ContextVar[_Dialling] = ContextVar("_dialling")
 
 
@@ -222,6 +249,28 @@ class GuardedClient:
         finally:
             _dialling.reset(token)
         return Reply(status, found, content, time.perf_counter() - started)
+
+    @asynccontextmanager
+    async def opened(self, url: str) -> AsyncIterator[Incoming]:
+        """GET an address on a connection of its own and give the answer as it comes; plain http is taken, too.
+
+        How long it may take, and how much is read, is the caller's to bound.
+
+        Raises:
+            NetError: there was no answer.
+        """
+        if self._sessions is None:
+            raise RuntimeError("the client is not open")
+        target, dialling = _parsed(url, _WEB), _Dialling()
+        token = _dialling.set(dialling)
+        try:
+            response = await self._sessions[1].get(target, allow_redirects=False, timeout=_UNTIMED)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _named(error, dialling) from error
+        finally:
+            _dialling.reset(token)
+        async with response:
+            yield Incoming(response, dialling)
 
     async def _sent(self, request: _Request, dialling: _Dialling, timeout_s: float) -> _Answer:
         if self._sessions is None:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
+from bridge.core import fetching
 from bridge.core.errors import FailureClass, FailureReason, Problem
 from bridge.core.model import Command, CommandKind, Post, PostState, Target, TargetState, WorkState
+from bridge.core.polling import MISSED
 from bridge.core.resume import end, release, still_failed
 from bridge.core.retry import Choice
 from bridge.core.step import Step
-from bridge.core.transitions import MISSED, with_word_of_person
+from bridge.core.transitions import with_word_of_person
 
 CHANGEABLE = frozenset({PostState.DRAFT, PostState.PENDING, PostState.SCHEDULED, PostState.FAILED, PostState.UNKNOWN})
 """States in which a partner lets a post be edited or deleted (Genviral "Update post", "Delete posts")."""
@@ -28,26 +30,61 @@ def is_unsent(post: Post) -> bool:
 
 
 def edit(
-    step: Step, post: Post, commands: Sequence[Command], changes: Mapping[str, Any], targets: tuple[Target, ...] | None
+    step: Step,
+    post: Post,
+    commands: Sequence[Command],
+    changes: Mapping[str, Any],
+    targets: tuple[Target, ...] | None,
+    *,
+    hosts: Sequence[str] = (),
 ) -> Command | None:
     """Change a post; returns the command when its partner must be asked, None when it is done.
 
     `changes` holds content fields (None clears one) and `scheduled_at` (an aware datetime, or None for "now"). Changes
-    that have not begun to go to the partner go with these; the store lets none overtake another.
+    that have not begun to go to the partner go with these; the store lets none overtake another. `hosts` are the
+    addresses of changed media that must be stored with the partner first.
     """
     if is_unsent(post):
-        _edit_here(step, post, _publish_of(post, commands), changes, targets)
+        publish = _publish_of(post, commands)
+        if "media" in changes:
+            post = _host_anew(step, post, commands, hosts)
+        _edit_here(step, post, publish, changes, targets)
         return None
     _refuse_unless(post, CHANGEABLE, "changed")
     wire = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
     if targets is not None:
         wire["accounts"] = [{"id": target.account} for target in targets]
     waiting = [command for command in _updates(commands) if not command.lease_until and command.body is None]
-    command = step.new_command(post, CommandKind.UPDATE, step.now, payload={"changes": _fold(waiting, wire)})
+    if "media" in changes:
+        _supersede(step, commands, FailureReason.DROPPED, CommandKind.FETCH)
+        if any(url not in (post.hosted or {}) for url in hosts):
+            step.new_command(post, CommandKind.FETCH, step.now, payload={"media": changes["media"]})
+    else:
+        hosts = _hosts(waiting)
+    payload = {"changes": _fold(waiting, wire)} | ({"hosts": list(hosts)} if hosts else {})
+    command = step.new_command(post, CommandKind.UPDATE, step.now, payload=payload)
     for older in waiting:
         done = {"state": WorkState.DONE, "settled_at": step.now, "reason": None}
         step.edit(older, detail=f"its changes went on in {command.id}", **done)
     return command
+
+
+def _hosts(updates: Sequence[Command]) -> Sequence[str]:
+    """Return the addresses that the newest of these updates with media needs stored first."""
+    found = [command.payload.get("hosts", ()) for command in updates if "media" in command.payload["changes"]]
+    return found[-1] if found else ()
+
+
+def _host_anew(step: Step, post: Post, commands: Sequence[Command], hosts: Sequence[str]) -> Post:
+    """Have the new media of a post that was not sent stored with its partner; what is there already stays there."""
+    known = post.hosted or {}
+    kept = {url: known[url] for url in hosts if url in known}
+    if len(kept) == len(hosts):
+        _supersede(step, commands, FailureReason.DROPPED, CommandKind.FETCH)
+        return step.edit(post, hosted=kept or None)
+    post = step.edit(post, hosted={})
+    fetching.plan(step, post, commands, kept)
+    return step.see(post)
 
 
 def under_way(commands: Sequence[Command]) -> dict[str, Any]:
@@ -91,13 +128,14 @@ def cancel(step: Step, post: Post, commands: Sequence[Command]) -> Command | Non
     """Take a post back; returns the command when its partner must be asked, None when it is done."""
     if is_unsent(post):
         step.edit(_publish_of(post, commands), state=WorkState.DEAD, reason=FailureReason.CANCELED, settled_at=step.now)
+        _supersede(step, commands, FailureReason.CANCELED, CommandKind.FETCH)
         before = post.state
         ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now, "poll_at": None}
         post = step.edit(post, state=PostState.CANCELED, reason=FailureReason.CANCELED, error=None, **ended)
         step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
         return None
     _refuse_unless(post, CHANGEABLE, "canceled")
-    _supersede(step, commands, FailureReason.CANCELED, CommandKind.RETRY, CommandKind.UPDATE)
+    _supersede(step, commands, FailureReason.CANCELED, CommandKind.RETRY, CommandKind.UPDATE, CommandKind.FETCH)
     return step.new_command(post, CommandKind.CANCEL, step.now)
 
 
@@ -125,6 +163,7 @@ def _publish_again(step: Step, post: Post, commands: Sequence[Command]) -> Comma
     last = max((c for c in commands if c.kind is CommandKind.PUBLISH), key=lambda c: c.number, default=None)
     reset = {"reason": None, "error": None, "ended_at": None, "in_flight_since": None, "changed_at": step.now}
     post = step.edit(post, state=PostState.ACCEPTED, **reset)
+    fetching.plan(step, post, commands)
     frozen = {"body": last.body, "sent_at": last.sent_at} if last is not None else {}
     return step.new_command(post, CommandKind.PUBLISH, step.now, **frozen)
 
@@ -134,6 +173,7 @@ def send(step: Step, post: Post, commands: Sequence[Command]) -> list[Command]:
     parked = _parked(post, commands)
     for command in parked:
         release(step, command, post, step.now)
+    fetching.plan(step, post, commands)
     return [step.see(command) for command in parked]
 
 

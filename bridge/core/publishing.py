@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bridge.core import fetching
 from bridge.core.accounts import block, count_failure, is_probe, note_failure, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import (
@@ -28,7 +29,11 @@ from bridge.core.step import Step, account_cause, current, key_cause, plan_cause
 from bridge.core.transitions import LIVE, retried, take
 
 NOT_YET = timedelta(seconds=5)
-_BOUNDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.UNKNOWN_ACCOUNTS)
+_FETCH_PAUSE = timedelta(seconds=15)
+"""The first pause of a fetch from an address that may end; the second is four times as long."""
+_BEFORE_PARTNER = (CommandKind.PUBLISH, CommandKind.FETCH)
+"""Kinds that need no post at the partner."""
+_BOUNDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.MEDIA_INVALID, FailureReason.UNKNOWN_ACCOUNTS)
 
 
 def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bool:
@@ -38,12 +43,16 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
     """
     fresh = command.body is None
     key = step.world.keys.get(command.partner)
-    if key is not None and key.blocked is not None and not is_probe(key, command):
+    if command.kind is CommandKind.PUBLISH and fresh and fetching.has_ended(post):
+        step.edit(command, state=WorkState.DEAD, reason=post.reason, settled_at=step.now, lease_until=None)
+    elif key is not None and key.blocked is not None and not is_probe(key, command):
         _park_for_key(step, command, post, key)
-    elif command.kind is not CommandKind.PUBLISH and post.partner_id is None:
+    elif command.kind not in _BEFORE_PARTNER and post.partner_id is None:
         step.edit(command, due_at=step.now + NOT_YET, lease_until=None)
     elif command.attempts >= most_tries(rules):
         give_up(step, command, post)
+    elif fresh and fetching.is_waiting(command, post):
+        _wait_for_media(step, command, post, rules)
     elif command.kind is CommandKind.RETRY and not still_failed(command, post):
         skip_retry(step, command)
     elif command.kind is CommandKind.RETRY and fresh and (rest := _fewer(command, post)):
@@ -58,6 +67,14 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
     else:
         return True
     return False
+
+
+def _wait_for_media(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
+    """Look again later whether its media are stored: a fetch that ends lets it go before. It does not wait for ever."""
+    if step.now - max(command.created_at, command.parked_at or command.created_at) > rules.expires_after:
+        give_up(step, command, post)
+    else:
+        step.edit(command, due_at=step.now + fetching.WAIT, lease_until=None)
 
 
 def _fewer(command: Command, post: Post) -> list[str]:
@@ -261,6 +278,8 @@ def fail(
         step.edit(command, attempts=command.attempts - 1, due_at=step.now + hold)
     elif error.failure is FailureClass.NEEDS_HUMAN:
         _park_for_plan(step, command, post, error)
+    elif error.reason is FailureReason.MEDIA_UNREACHABLE and fetching.may_bring(command, post):
+        fetching.bring(step, command, post)
     elif absent and command.attempts < MEDIA_TRIES:
         step.edit(command, due_at=step.now)
     elif error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS) and not _used_up(command, error):
@@ -290,11 +309,16 @@ def _try_again(step: Step, command: Command, post: Post, error: PartnerError, ru
     if error.reason is FailureReason.UNKNOWN_ACCOUNTS:
         delay = timedelta() if command.attempts == 1 else delay
     if error.reason is FailureReason.MEDIA_UNREACHABLE:
-        delay = rules.backoff_max
+        delay = _FETCH_PAUSE * command.attempts**2 if _may_end(command) else rules.backoff_max
     if command.attempts >= most_tries(rules):
         give_up(step, command, post)
         return
     step.edit(command, due_at=step.now + max(delay, error.retry_after or timedelta()))
+
+
+def _may_end(command: Command) -> bool:
+    """Whether a command is to fetch from an address that may end soon, so that its tries must not be far apart."""
+    return command.kind is CommandKind.FETCH and "refused" not in command.payload
 
 
 def give_up(step: Step, command: Command, post: Post) -> None:
@@ -322,8 +346,8 @@ def _end(step: Step, command: Command, post: Post, error: PartnerError) -> None:
     step.edit(command, state=WorkState.DEAD, settled_at=step.now, body=None)
     if command.kind is CommandKind.PUBLISH:
         reject(step, post, error.reason, error.detail, code=error.code, issues=error.issues)
-    elif command.kind is CommandKind.RETRY:
-        end(step, step.see(command), post, error.reason)
+    elif command.kind in (CommandKind.RETRY, CommandKind.FETCH):
+        end(step, step.see(command), post, error.reason, error.detail)
     else:
         step.edit(post, poll_at=step.now, settled_at=step.now)
 

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bridge.core.adopting import merge
 from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
 from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
 from bridge.core.publishing import ended_attempt, fail, prepare, put_off, start, succeed
@@ -22,11 +23,15 @@ Refresh = Callable[[str, frozenset[str]], Awaitable[object]]
 """Reads a key's accounts now; the ids are those that the partner has just refused."""
 
 
-class Publisher:
-    """Takes commands to their partners."""
+Fetch = Callable[[ClaimedCommand], Awaitable[Command | None]]
+"""Takes a fetch as far as it goes now; None when there is nothing to report."""
 
-    def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, refresh: Refresh) -> None:
-        self.kit, self.rules, self.watch, self.refresh = kit, rules, watch, refresh
+
+class Publisher:
+    """Takes commands to their partners; those of the kind `fetch` are taken by `fetch`."""
+
+    def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, refresh: Refresh, fetch: Fetch) -> None:
+        self.kit, self.rules, self.watch, self.refresh, self.fetch = kit, rules, watch, refresh, fetch
         self.pump = Pump(self.claim, self.act, most=32)
 
     async def claim(self, room: int) -> Sequence[ClaimedCommand]:
@@ -50,6 +55,8 @@ class Publisher:
             self._report(settled, time.perf_counter() - began)
 
     async def _act(self, claimed: ClaimedCommand) -> Command | None:
+        if claimed.command.kind is CommandKind.FETCH:
+            return await self.fetch(claimed)
         partner = self.kit.partners[claimed.command.partner]
         step = Step(self.kit.moment(), await self.kit.world())
         if not prepare(step, claimed.command, claimed.post, self.rules):
@@ -78,9 +85,14 @@ class Publisher:
         return None
 
     async def _other(self, command: Command, receipt: Receipt) -> str | None:
-        """Return which other post of ours the partner's post is already."""
+        """Return which other post that was sent through us the partner's post is already."""
+        known = await self._known(command, receipt)
+        return known.id if known is not None and not known.adopted else None
+
+    async def _known(self, command: Command, receipt: Receipt) -> Post | None:
+        """Return what the partner's post is here already, beside the post of the command."""
         known = await self.kit.store.post_id(command.partner, receipt.partner_id) if receipt.partner_id else None
-        return None if known == command.post_id else known
+        return (await self.kit.store.posts([known])).get(known) if known and known != command.post_id else None
 
     async def _send(self, partner: Partner, claimed: ClaimedCommand, *, absent: bool = False) -> Command | None:
         """Write the attempt, call, and settle. Bytes whose answer may be lost are sent again as they are."""
@@ -141,9 +153,10 @@ class Publisher:
     ) -> Command:
         """Record what a call changed, over the post as it is now; `looked` says that it was looked for by list."""
         command = claimed.command
-        other = None
-        if isinstance(result, Receipt) and command.kind is CommandKind.PUBLISH and not looked:
-            other = await self._other(command, result)
+        known = None
+        if isinstance(result, Receipt) and command.kind is CommandKind.PUBLISH:
+            known = await self._known(command, result)
+        work = await self.kit.store.commands(known.id) if known is not None and known.adopted else []
 
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
             post = posts[command.post_id]
@@ -151,13 +164,15 @@ class Publisher:
                 step.attempt(ended_attempt(command, step.now, result, began))
             if isinstance(result, PartnerError):
                 fail(step, command, post, result, self.rules, watch=self.watch, lost=lost, absent=looked)
-            elif other is not None:
-                _is_another(step, command, post, other)
+            elif known is not None and not known.adopted and not looked:
+                _is_another(step, command, post, known.id)
             else:
+                if known is not None and known.adopted and posts[known.id].partner_id is not None:
+                    merge(step, posts[known.id], work, post.id)
                 succeed(step, command, post, result, self.watch)
             return step.see(command)
 
-        settled = await self.kit.step(decide, [command.post_id])
+        settled = await self.kit.step(decide, [command.post_id, *([known.id] if known is not None else [])])
         self._hold(command.partner, result)
         return settled
 

@@ -1,0 +1,212 @@
+"""Fetch: media that a partner cannot take from their address -> downloaded, converted, stored with the partner.
+
+One file a claim: what is stored is written down before the next one is looked at, so no crash brings it twice.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from typing import BinaryIO
+
+from bridge.core import fetching, media
+from bridge.core.errors import Conflict, FailureClass, FailureReason, MediaError, PartnerError
+from bridge.core.model import Account, Command, Hosted, Post, Receipt
+from bridge.core.publishing import ended_attempt, fail, prepare
+from bridge.core.rules import MediaRules, PublishRules, WatchRules
+from bridge.core.step import Step, current
+from bridge.downloads import download
+from bridge.flows import TRIES, Kit
+from bridge.images import convert
+from bridge.net import GuardedClient
+from bridge.ports import ClaimedCommand, Find, MediaFile, Partner
+
+LONGEST_S = 270.0
+"""How long one file may take altogether, so that it ends before the lease of its command does."""
+
+Decide = Callable[[Step, Command, Post, Sequence[Command]], None]
+
+
+class Fetcher:
+    """Brings the files of posts to their partners."""
+
+    def __init__(
+        self, kit: Kit, client: GuardedClient, rules: MediaRules, publish: PublishRules, watch: WatchRules
+    ) -> None:
+        self.kit, self.client, self.rules, self.publish, self.watch = kit, client, rules, publish, watch
+        self._under_way: set[tuple[str, str]] = set()
+        # One image at a time: a large one decoded takes some hundred megabytes.
+        self._converting = asyncio.Lock()
+
+    async def act(self, claimed: ClaimedCommand) -> Command | None:
+        """Take a fetch as far as it goes now: one file; None when there is nothing to report."""
+        command, post = claimed.command, claimed.post
+        commands = await self.kit.store.commands(post.id)
+        step = Step(self.kit.moment(), await self.kit.world())
+        if not prepare(step, command, post, self.publish):
+            fetching.follow(step, command, post, commands)
+            return step.see(command) if await self.kit.record(step) else None
+        missing = fetching.missing(command, self._needs(step, command, post))
+        if fetching.has_ended(post) or not missing:
+            return await self._settle(command, self._look)
+        if (handle := fetching.waiting_for(command, missing[0])) is not None:
+            return await self._after(command, missing[0], await self._asked(command, missing[0], handle), None)
+        if (stored := await self._shared(post, missing[0])) is not None:
+            return await self._after(command, missing[0], stored, None)
+        return await self._next(step, command, post, missing[0])
+
+    async def _next(self, step: Step, command: Command, post: Post, url: str) -> Command | None:
+        """Bring a file, or put that off for a moment while it, or enough others, are under way."""
+        place = (command.partner, url)
+        if place in self._under_way or len(self._under_way) >= self.rules.concurrency:
+            step.edit(command, due_at=step.now + fetching.BUSY, lease_until=None)
+            await self.kit.record(step)
+            return None
+        self._under_way.add(place)
+        try:
+            fetching.begin(step, command)
+            [begun] = step.write().commands
+            if not await self.kit.record(step):
+                return None
+            video = media.is_video(fetching.source(command, post))
+            return await self._after(begun, url, await self._brought(command.partner, url, video=video), step.now)
+        finally:
+            self._under_way.discard(place)
+
+    async def _shared(self, post: Post, url: str) -> Hosted | None:
+        """Look whether another post of the same event had the file stored: what a key stores all its posts may name."""
+        others = await self.kit.store.find_posts(Find(event_id=post.event_id, partner=post.partner))
+        handles = (one.hosted[url] for one in others if one.hosted and url in one.hosted)
+        return next((Hosted(handle) for handle in handles), None)
+
+    def _needs(self, step: Step, command: Command, post: Post) -> Sequence[str]:
+        """Return the addresses that must be stored for a fetch to be over."""
+        found = (current(step.world.accounts, post.partner, target.account) for target in post.targets)
+        accounts: list[Account] = [account for account in found if account is not None]
+        refused = bool(command.payload.get("refused"))
+        return self.kit.partners[post.partner].to_host(fetching.source(command, post), accounts, refused=refused)
+
+    async def _asked(self, command: Command, url: str, handle: str) -> Hosted | PartnerError:
+        """Look at a file that the partner has and was not done with."""
+        try:
+            hosted = await self.kit.partners[command.partner].hosted(handle)
+            if not hosted.ready:
+                fetching.refuse_if_stuck(command, url, self.kit.clock())
+        except MediaError as error:
+            return fetching.as_refusal(error)
+        except PartnerError as error:
+            return error
+        return hosted
+
+    async def _brought(self, partner: str, url: str, *, video: bool) -> Hosted | PartnerError:
+        """Bring one file to the partner, or say why not."""
+        try:
+            async with asyncio.timeout(LONGEST_S):
+                return await self._bring(self.kit.partners[partner], url, video=video)
+        except MediaError as error:
+            return fetching.as_refusal(error)
+        except PartnerError as error:
+            return error
+        except TimeoutError:
+            detail = f"the file from {media.place(url)} took longer than {LONGEST_S:g} s"
+            return PartnerError(FailureReason.MEDIA_UNREACHABLE, FailureClass.RETRYABLE, detail=detail)
+        except OSError as error:
+            detail = f"no place for the file here: {error.strerror}"
+            return PartnerError(FailureReason.INTERNAL, FailureClass.RETRYABLE, detail=detail)
+
+    async def _bring(self, partner: Partner, url: str, *, video: bool) -> Hosted:
+        """Let the partner fetch a file itself where it can, else bring it.
+
+        Raises:
+            MediaError: it cannot be had, or is nothing that the partner takes.
+            PartnerError: the partner refused it.
+        """
+        if not media.is_private(url):
+            try:
+                hosted = await partner.host_url(url)
+            except PartnerError as error:
+                if error.reason is not FailureReason.MEDIA_UNREACHABLE:
+                    raise
+                hosted = None
+            if hosted is not None:
+                return hosted
+        with ExitStack() as files:
+            file: BinaryIO = files.enter_context(tempfile.TemporaryFile())
+            return await partner.host(await self._file(partner, url, file, files, video=video))
+
+    async def _file(self, partner: Partner, url: str, file: BinaryIO, files: ExitStack, *, video: bool) -> MediaFile:
+        """Download a file, and make of it what the partner takes."""
+        most, rules = partner.limits.most, self.rules
+        largest = max((size for kind, size in most.items() if kind.startswith("video/")), default=0)
+        limit = min(rules.max_video, largest) if video else rules.max_image
+        size = await download(self.client, url, file, max_bytes=limit, timeout_s=rules.timeout.total_seconds())
+        kind = media.sniff(file.read(media.HEAD))
+        file.seek(0)
+        if kind is None or kind.startswith("video/") is not video:
+            wanted = "a video" if video else "an image"
+            raise MediaError(FailureReason.MEDIA_INVALID, f"the file from {media.place(url)} is not {wanted}")
+        if size <= most.get(kind, 0):
+            return MediaFile(file, size, kind, media.filename(url, kind))
+        if video and kind in most:
+            raise MediaError(FailureReason.MEDIA_TOO_LARGE, f"the partner takes {kind} up to {most[kind]} bytes")
+        if video:
+            raise MediaError(FailureReason.MEDIA_INVALID, f"the partner does not take {kind}")
+        async with self._converting:
+            made = await asyncio.to_thread(convert, file, most, max_pixels=rules.max_pixels)
+        files.callback(made.stream.close)
+        return MediaFile(made.stream, made.size, made.content_type, media.filename(url, made.content_type))
+
+    async def _after(
+        self, command: Command, url: str, result: Hosted | PartnerError, began: datetime | None
+    ) -> Command:
+        """Settle what became of one file, over the post as it is now; `began` is when an attempt was begun."""
+
+        def decide(step: Step, command: Command, post: Post, commands: Sequence[Command]) -> None:
+            if began is not None:
+                said = result if isinstance(result, PartnerError) else _STORED if result.ready else _WORKED_ON
+                step.attempt(ended_attempt(command, step.now, said, began))
+            else:
+                command = step.edit(command, attempts=command.attempts + 1)
+            if isinstance(result, Hosted):
+                self._look(step, fetching.stored(step, command, url, result), post, commands)
+            elif fetching.has_ended(post) or url not in self._needs(step, command, post):
+                fetching.again(step, command)
+            else:
+                fail(step, command, post, result, self.publish, watch=self.watch)
+                fetching.follow(step, command, post, commands)
+
+        settled = await self._settle(command, decide)
+        if isinstance(result, PartnerError) and result.retry_after is not None:
+            self.kit.partners[command.partner].hold(self.kit.clock() + result.retry_after)
+        return settled
+
+    def _look(self, step: Step, command: Command, post: Post, commands: Sequence[Command]) -> None:
+        """End the fetch when its post has what it needs now, or needs nothing any more."""
+        needs = self._needs(step, command, post)
+        if not needs and command.payload.get("refused") and not fetching.has_ended(post):
+            detail = "the partner cannot use the media's addresses, nor be brought the files"
+            error = PartnerError(FailureReason.MEDIA_UNREACHABLE, FailureClass.TERMINAL, detail=detail)
+            fail(step, command, post, error, self.publish, watch=self.watch)
+            fetching.follow(step, command, post, commands)
+        elif fetching.has_ended(post) or not fetching.missing(command, needs):
+            fetching.complete(step, command, post, commands)
+
+    async def _settle(self, command: Command, decide: Decide) -> Command:
+        """Record a decision over the rows as they are now.
+
+        Raises:
+            Conflict: they changed each time, or the claim is no longer ours.
+        """
+        for _ in range(TRIES):
+            commands = await self.kit.store.commands(command.post_id)
+            step = Step(self.kit.moment(), await self.kit.world())
+            post = (await self.kit.store.posts([command.post_id]))[command.post_id]
+            decide(step, command, post, commands)
+            if await self.kit.record(step):
+                return step.see(command)
+        raise Conflict(f"gave up after {TRIES} tries")
+
+
+_STORED, _WORKED_ON = Receipt(None, raw_status="stored"), Receipt(None, raw_status="processing")
+"""What the attempts show; a handle may be an address with a signature, so it is not shown."""

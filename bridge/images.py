@@ -1,0 +1,136 @@
+"""Turns an image that a partner does not take into one that it does: the only file that knows Pillow.
+
+Pillow and its HEIF decoder are loaded by the first conversion: most services never need one. What is written has no
+metadata: no place, no camera, no thumbnail of what was cut away.
+"""
+
+import io
+import struct
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, BinaryIO
+
+from bridge.core.errors import FailureReason, MediaError
+
+if TYPE_CHECKING:
+    from PIL import Image
+
+_FORMATS = ("JPEG", "PNG", "GIF", "WEBP", "AVIF", "TIFF", "BMP", "HEIF")
+"""What is decoded at all: each further format is one more parser of strangers' bytes."""
+
+_QUALITIES = (90, 80, 70)
+_SHRINK, _SMALLEST = 0.75, 320
+"""How much smaller the next try is, and the longest side below which there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Converted:
+    """An image in a form that the partner takes; `stream` stands at its beginning and is the caller's to close."""
+
+    stream: BinaryIO
+    size: int
+    content_type: str
+
+
+def convert(source: BinaryIO, most: Mapping[str, int], *, max_pixels: int) -> Converted:
+    """Write an image as JPEG (PNG where no JPEG is taken), upright, on white, its first picture if it has several.
+
+    Takes up to a second for each ten million pixels: run it in a thread.
+
+    Args:
+        source: the file, at its beginning.
+        most: what is taken: content type -> bytes at most. A JPEG is made coarser, then smaller, until it fits.
+        max_pixels: an image with more is refused before any of it is decoded.
+
+    Raises:
+        MediaError: `media_invalid` (no image, broken, more pixels than that), `media_too_large`.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    bombs = (Image.DecompressionBombError, Image.DecompressionBombWarning)
+    _prepare(max_pixels)
+    try:
+        with Image.open(source, formats=_FORMATS) as opened:
+            if opened.width * opened.height > max_pixels:
+                raise _too_many(max_pixels)
+            picture = _flat(opened)
+    except bombs:
+        raise _too_many(max_pixels) from None
+    except UnidentifiedImageError:
+        raise MediaError(FailureReason.MEDIA_INVALID, "the file is no image that can be read") from None
+    except (OSError, ValueError, SyntaxError, EOFError, RuntimeError, struct.error) as error:
+        # Decoders tell of broken files in all these ways; their words may quote the file, so only the kind is kept.
+        raise MediaError(FailureReason.MEDIA_INVALID, f"the image is broken ({type(error).__name__})") from None
+    return _fitted(picture, most)
+
+
+def _prepare(max_pixels: int) -> None:
+    """Teach Pillow HEIF (AVIF it knows), and let it refuse by itself what claims too many pixels."""
+    from pi_heif import register_heif_opener
+    from PIL import Image
+
+    register_heif_opener()
+    Image.MAX_IMAGE_PIXELS = max_pixels
+
+
+def _too_many(max_pixels: int) -> MediaError:
+    return MediaError(FailureReason.MEDIA_INVALID, f"the image has more than {max_pixels} pixels")
+
+
+def _flat(image: "Image.Image") -> "Image.Image":
+    """Return the first picture as plain RGB: turned as its orientation says, in sRGB, transparency on white."""
+    from PIL import Image, ImageOps
+
+    profile = image.info.get("icc_profile")
+    upright = ImageOps.exif_transpose(image)
+    if upright.has_transparency_data:
+        layer = upright.convert("RGBA")
+        plain = Image.new("RGB", layer.size, "white")
+        plain.paste(layer, mask=layer.getchannel("A"))
+        return _in_srgb(plain, profile)
+    return _in_srgb(upright, profile)
+
+
+def _in_srgb(image: "Image.Image", profile: bytes | None) -> "Image.Image":
+    """Return an image with its colours in sRGB, for the profile that says what they are does not go along."""
+    from PIL import ImageCms
+
+    if profile and image.mode in ("RGB", "CMYK", "L"):
+        try:
+            source, srgb = ImageCms.ImageCmsProfile(io.BytesIO(profile)), ImageCms.createProfile("sRGB")
+            turned = ImageCms.profileToProfile(image, source, srgb, outputMode="RGB")
+            return turned if turned is not None else image.convert("RGB")
+        except (ImageCms.PyCMSError, OSError):
+            pass
+    return image.convert("RGB")
+
+
+def _fitted(picture: "Image.Image", most: Mapping[str, int]) -> Converted:
+    """Write the picture so that it keeps the partner's limit."""
+    from PIL import Image
+
+    kind = "image/jpeg" if "image/jpeg" in most else "image/png"
+    if kind not in most:
+        raise MediaError(FailureReason.MEDIA_INVALID, "the partner takes no images")
+    while True:
+        for quality in _QUALITIES if kind == "image/jpeg" else (0,):
+            made = _written(picture, kind, quality)
+            if made.size <= most[kind]:
+                return made
+            made.stream.close()
+        width, height = round(picture.width * _SHRINK), round(picture.height * _SHRINK)
+        if max(width, height) < _SMALLEST:
+            raise MediaError(FailureReason.MEDIA_TOO_LARGE, f"the image does not fit into {most[kind]} bytes")
+        picture = picture.resize((max(width, 1), max(height, 1)), Image.Resampling.LANCZOS)
+
+
+def _written(picture: "Image.Image", kind: str, quality: int) -> Converted:
+    stream = tempfile.SpooledTemporaryFile(max_size=1_000_000)  # noqa: SIM115  # The caller closes it.
+    if kind == "image/jpeg":
+        picture.save(stream, "JPEG", quality=quality, optimize=True)
+    else:
+        picture.save(stream, "PNG", optimize=True)
+    size = stream.tell()
+    stream.seek(0)
+    return Converted(stream, size, kind)  # type: ignore[arg-type]  # A spooled file reads as any binary file does.
