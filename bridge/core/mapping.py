@@ -1,4 +1,4 @@
-"""From a publish request to posts: which accounts are meant, what the caption is, and what goes now or waits.
+"""From a publish request to accounts: which are meant, which may be used, and what they are called at the partner.
 
 A `Directory` is what we know of the partners' accounts at one moment, with our own names for them.
 """
@@ -7,13 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
-from typing import Any
-
-from jinja2 import StrictUndefined, TemplateError
-from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from bridge.core.errors import Fault
-from bridge.core.model import Account, AccountState, Json, Target
+from bridge.core.model import Account, AccountState, Target
 from bridge.core.states import USABLE
 from bridge.core.step import current
 
@@ -183,49 +179,6 @@ def targets(wanted: Iterable[Wanted]) -> tuple[Target, ...]:
         Target(account=item.id, name=item.name, platform=item.account.platform if item.account else "")
         for item in wanted
     )
-
-
-_TEMPLATES = ImmutableSandboxedEnvironment(undefined=StrictUndefined, autoescape=False, keep_trailing_newline=False)
-
-
-def _truncate_words(text: object, most: int) -> str:
-    """Cut a text to at most `most` characters at a word's end, with an ellipsis."""
-    words = str(text)
-    if len(words) <= most or most < 1:
-        return words[: max(most, 0)]
-    room = words[: most - 1]
-    inside_a_word = not room[-1:].isspace() and not words[most - 1].isspace()
-    if inside_a_word and len(room.split()) > 1:
-        room = room.rsplit(None, 1)[0]
-    return f"{room.rstrip()}…"
-
-
-_TEMPLATES.filters["truncate_words"] = _truncate_words
-_CONTEXT = ("caption", "title", "url", "excerpt", "tags")
-
-
-def render_caption(template: str, content: Mapping[str, Any]) -> tuple[str, list[Fault]]:
-    """Return what a template makes of `caption`, `title`, `url`, `excerpt`, `tags`; those that are absent are empty."""
-    context = {name: content.get(name) or ([] if name == "tags" else "") for name in _CONTEXT}
-    try:
-        return _TEMPLATES.from_string(template).render(context).strip(), []
-    except (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, RecursionError) as error:
-        return "", [Fault("caption", f"the template failed: {error}", "Mend publish.caption in the configuration.")]
-
-
-def fill_caption(content: Json, template: str | None) -> tuple[Json, list[Fault]]:
-    """Return the content with its caption: what was sent, else what the template gives.
-
-    A post without a caption is refused here, with what would be right.
-    """
-    if content.get("caption"):
-        return content, []
-    if template is not None and any(content.get(name) for name in _CONTEXT):
-        caption, faults = render_caption(template, content)
-        return {**content, "caption": caption}, faults
-    return content, [
-        Fault("caption", "is missing", "Send `caption` (or `text`), or set publish.caption to a template.")
-    ]
 
 
 def partner_external_id(caller_id: str | None, event_id: str, index: int) -> str:

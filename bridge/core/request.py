@@ -1,9 +1,10 @@
 """The publish request: what a caller may send, read field by field, with every fault at once.
 
-Shape (JSON, all optional unless said): `caption` or `text`; `media` (an object `{"type": "video", "url"}` or
-`{"type": "slideshow", "urls": []}`, one URL, or a list of URLs); `accounts` (names, globs, partner ids, `[{"id"}]`);
-`scheduled_at` and `timezone`; `external_id`; `music_url`, `tiktok`, `pinterest`, `settings`; `title`, `url`, `excerpt`,
-`tags`; `dedupe` (false: never taken for a repetition by its content).
+Shape (JSON, all optional unless said): `caption` or `text`; `captions` (`{"x": "..."}`, by platform, over `caption`);
+`media` (an object `{"type": "video", "url"}` or `{"type": "slideshow", "urls": []}`, one URL, or a list of URLs);
+`accounts` (names, globs, partner ids, `[{"id"}]`); `scheduled_at` and `timezone`; `external_id`; `music_url`, `tiktok`,
+`pinterest`, `settings`; `title`, `url`, `excerpt`, `tags`; `dedupe` (false: never taken for a repetition by its
+content).
 Field rules: Genviral "Create post" and "Update post" (docs.genviral.io, read 2026-11).
 """
 
@@ -24,11 +25,12 @@ import orjson
 
 from bridge.core.errors import Fault, Problem
 from bridge.core.model import Json
+from bridge.core.platforms import platform_word
 from bridge.core.times import parse_when, unknown_zone, zone
 
 FIELDS = (
-    "caption", "text", "media", "accounts", "scheduled_at", "timezone", "external_id", "music_url", "tiktok",
-    "pinterest", "settings", "title", "url", "excerpt", "tags", "correlation", "dedupe",
+    "caption", "captions", "text", "media", "accounts", "scheduled_at", "timezone", "external_id", "music_url",
+    "tiktok", "pinterest", "settings", "title", "url", "excerpt", "tags", "correlation", "dedupe",
 )  # fmt: skip
 EDITABLE = (
     "caption",
@@ -45,7 +47,7 @@ EDITABLE = (
 _OWN_NAME = {"text": "caption"}
 _SPACE = re.compile(r"\s")
 _VIDEO = ("mp4", "mov", "m4v", "avi")
-_IMAGE = ("jpg", "jpeg", "png")
+_IMAGE = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "tif", "tiff", "bmp")
 _FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 _SUGGESTIONS = 20
 """How many unknown fields get a suggestion: each costs a comparison with every known one."""
@@ -53,6 +55,9 @@ _DEEPEST = 32
 """How deep a field may be nested: whoever stores or sends it has a limit of its own."""
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """What is scheduled before is a mistake of whoever made the time, not a wish."""
+_LONGEST_WORD = 40
+"""How many characters the name of a platform may have."""
+_CAPTIONS_FORM = 'Send {"x": "A short text", "linkedin": "A longer one"}.'
 _MEDIA_FORM = 'Say {"type": "video", "url": "https://..."} or {"type": "slideshow", "urls": ["https://..."]}.'
 
 
@@ -60,8 +65,9 @@ _MEDIA_FORM = 'Say {"type": "video", "url": "https://..."} or {"type": "slidesho
 class PublishRequest:
     """A publish request with every field read. `given` has the fields as parsed, before defaults: sameness is theirs.
 
-    `accounts` None means "the default"; `clear` names fields that were sent as null (an update clears them); `dedupe`
-    False turns the content hash off for this request.
+    `accounts` None means "the default"; `captions` go over the content's `caption`, by `platforms.platform_word`;
+    `clear` names fields that were sent as null (an update clears them); `dedupe` False turns the content hash off for
+    this request.
     """
 
     given: Json
@@ -70,6 +76,7 @@ class PublishRequest:
     external_id: str | None = None
     correlation: str | None = None
     content: Json = field(default_factory=dict)
+    captions: Json = field(default_factory=dict)
     clear: frozenset[str] = frozenset()
     dedupe: bool = True
     warnings: tuple[Json, ...] = ()
@@ -154,8 +161,10 @@ class _Reader:
         return list(value)
 
 
-def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> PublishRequest:
+def parse_request(fields: Mapping[str, Any], *, editing: bool = False, timezone: str | None = None) -> PublishRequest:
     """Read a publish request (or, with `editing`, the changes of an update).
+
+    `timezone` is that of a time which has neither an offset nor a `timezone` beside it.
 
     Raises:
         Problem: 422 `invalid_request` with every fault.
@@ -167,12 +176,12 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
         if (name in fields or name == "caption") and (value := read(reader)) is not None:
             given[name] = value
     dedupe = reader.flag("dedupe", default=True)
-    instant = _scheduled_at(reader)
+    instant = _scheduled_at(reader, timezone)
     if reader.faults:
         raise invalid(reader.faults)
     if instant is not None:
         given["scheduled_at"] = instant.isoformat()
-    own = ("accounts", "scheduled_at", "external_id", "correlation")
+    own = ("accounts", "captions", "scheduled_at", "external_id", "correlation")
     return PublishRequest(
         given=given,
         accounts=tuple(given["accounts"]) if "accounts" in given else None,
@@ -180,6 +189,7 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False) -> Publis
         external_id=given.get("external_id"),
         correlation=given.get("correlation"),
         content={name: value for name, value in given.items() if name not in own},
+        captions=given.get("captions", {}),
         clear=frozenset(
             _OWN_NAME.get(name, name) for name, value in fields.items() if value is None and name in EDITABLE
         ).difference(given),
@@ -203,10 +213,10 @@ def _refuse_unknown(reader: _Reader, known: Sequence[str]) -> None:
             reader.fault(str(name)[:60], "is not a known field", remedy)
 
 
-def _scheduled_at(reader: _Reader) -> datetime | None:
+def _scheduled_at(reader: _Reader, default: str | None) -> datetime | None:
     """The instant of `scheduled_at`; a `timezone` must be one even where nothing needs it."""
     when, timezone = reader.text("scheduled_at", 64), reader.text("timezone", 64)
-    instant, warnings, faults = parse_when(when, timezone) if when is not None else (None, [], [])
+    instant, warnings, faults = parse_when(when, timezone or default) if when is not None else (None, [], [])
     if timezone is not None and zone(timezone) is None:
         faults = list(dict.fromkeys([*faults, unknown_zone(timezone)]))
     if instant is not None and instant < _EARLIEST:
@@ -221,6 +231,25 @@ def _caption(reader: _Reader) -> str | None:
     if caption is not None and text is not None and caption != text:
         reader.fault("text", "differs from caption", "Send one of the two.")
     return caption if caption is not None else text
+
+
+def _captions(reader: _Reader) -> dict[str, str] | None:
+    """Texts by platform; an empty one means absent, and a platform that we do not know is kept."""
+    value = reader.object("captions")
+    if value is None:
+        return None
+    texts: dict[str, str] = {}
+    for name, text in value.items():
+        word, field_name = platform_word(str(name)), f"captions.{str(name)[:_LONGEST_WORD]}"
+        one = _Reader({field_name: text})
+        if not 0 < len(word) <= _LONGEST_WORD:
+            one.fault(field_name, "names no platform", _CAPTIONS_FORM)
+        elif word in texts:
+            one.fault(field_name, "is there twice", _CAPTIONS_FORM)
+        elif (read := one.text(field_name)) is not None:
+            texts[word] = read
+        reader.faults += one.faults
+    return texts or None
 
 
 def _accounts(reader: _Reader) -> list[str] | None:
@@ -269,6 +298,19 @@ def _media(reader: _Reader) -> Json | None:
     return reader.fault("media", "does not show by its ending whether it is a video or images", _MEDIA_FORM)
 
 
+def read_media(value: object) -> Json | None:
+    """Return media in the request's own form, for a configuration: an object, a URL, or a list of URLs of images.
+
+    Raises:
+        ValueError: with the first fault.
+    """
+    reader = _Reader({"media": value})
+    media = _media(reader)
+    for fault in reader.faults:
+        raise ValueError(f"{fault.problem}; {fault.remedy[:1].lower()}{fault.remedy[1:]}")
+    return media
+
+
 def _media_object(reader: _Reader, media: dict[str, Any]) -> Json | None:
     """The partner's own form; fields that we do not know are kept."""
     if media.get("type") == "video" and _is_url(media.get("url")):
@@ -287,6 +329,7 @@ def _media_object(reader: _Reader, media: dict[str, Any]) -> Json | None:
 _READERS: Mapping[str, Callable[[_Reader], object]] = MappingProxyType(
     {
         "caption": _caption,
+        "captions": _captions,
         "media": _media,
         "accounts": _accounts,
         "external_id": lambda reader: reader.text("external_id", 128),

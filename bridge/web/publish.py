@@ -9,10 +9,11 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.core.errors import Problem, StoreError
 from bridge.core.model import Post, PostState, RawRequest
+from bridge.flows.ingest import API
 from bridge.flows.ingest import Answer as Ingested
-from bridge.web._body import read_body
 from bridge.web._call import Answer, Web
 from bridge.web._query import wait_of
+from bridge.web._raw import body_of, head_of, raw_request
 from bridge.web._shapes import Shape, brief, overall
 
 
@@ -27,7 +28,7 @@ class Publish:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query: bytes = scope["query_string"]
         wait_s = wait_of(query) if query else 0.0
-        answer = await self._web.ingest.receive("api", await self._read(scope, receive))
+        answer = await self._web.ingest.receive(API, await self._read(scope, receive))
         if wait_s:
             status, posts = await self._outcome(answer, wait_s)
         else:
@@ -43,34 +44,9 @@ class Publish:
         Raises:
             Problem: 413, 415 for a compressed body.
         """
-        headers, length, host, authorization, packed = [], None, "", None, False
-        for name, value in scope["headers"]:
-            headers.append((str(name, "latin-1"), str(value, "latin-1")))
-            if name == b"content-length":
-                length = value
-            elif name == b"host":
-                host = headers[-1][1]
-            elif name == b"authorization" and authorization is None:
-                authorization = headers[-1][1]
-            elif name == b"content-encoding" and value.lower() != b"identity":
-                packed = True
-        body = b""
-        if self._may_publish(authorization):
-            if packed:
-                raise Problem(415, "unsupported_encoding", "The body is compressed. Send it as it is.")
-            body = await read_body(receive, length, self._web.max_body)
-        path = str(scope.get("raw_path") or scope["path"].encode(), "latin-1")
-        query = str(scope["query_string"], "latin-1")
-        base = (self._web.public_url or f"{scope['scheme']}://{host}").rstrip("/")
-        return RawRequest(
-            method=scope["method"],
-            path=path,
-            query=query,
-            public_url=f"{base}{path}?{query}" if query else base + path,
-            headers=tuple(headers),
-            body=body,
-            received_at=self._web.clock(),
-        )
+        head = head_of(scope)
+        body = await body_of(self._web, head, receive) if self._may_publish(head.authorization) else b""
+        return raw_request(self._web, scope, head, body)
 
     def _may_publish(self, authorization: str | None) -> bool:
         try:

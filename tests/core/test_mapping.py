@@ -1,4 +1,4 @@
-"""From words to accounts, and from content to a caption."""
+"""From words to accounts."""
 
 import pytest
 from hypothesis import given
@@ -7,10 +7,8 @@ from hypothesis import strategies as st
 from bridge.core.mapping import (
     Directory,
     NamedAccount,
-    fill_caption,
     may_use,
     partner_external_id,
-    render_caption,
     resolve,
     targets,
 )
@@ -147,52 +145,6 @@ def test_no_word_crashes_and_every_word_is_answered(words, directory):
         for place, word in enumerate(words)
         if f"accounts[{place}]" not in {f.field for f in faults}
     )
-
-
-@pytest.mark.parametrize(
-    ("template", "caption"),
-    [
-        ("{{ title }}: {{ url }}", "T: https://a.example"),
-        ("{{ excerpt }}{{ tags|join(' ') }}", ""),
-        ("{{ 'one two three' | truncate_words(9) }}", "one two…"),
-        ("{{ 'one two three' | truncate_words(10) }}", "one two…"),
-        ("{{ 'one two' | truncate_words(7) }}", "one two"),
-        ("{{ 'abcdefgh' | truncate_words(4) }}", "abc…"),
-        ("{{ '          ' | truncate_words(3) }}|", "…|"),
-        ("{{ 'abc' | truncate_words(0) }}{{ 'abc' | truncate_words(-1) }}", ""),
-    ],
-)
-def test_a_template_makes_a_caption(template, caption):
-    assert render_caption(template, {"title": "T", "url": "https://a.example"}) == (caption, [])
-
-
-@pytest.mark.parametrize(
-    "template",
-    [
-        *("{{ nothing }}", "{{ title", "{{ title / 0 }}", "{{ 1 / 0 }}", "{{ title | truncate_words('x') }}"),
-        *("{{ tags[3].x }}", "{{ title.__class__.__mro__ }}", "{{ '%(a)s' | format(b=1) }}"),
-        *("{{ '{0}{1}'.format(1) }}", "{{ range(10**9) }}"),
-    ],
-)
-def test_a_template_that_fails_is_a_fault_and_no_crash(template):
-    caption, [fault] = render_caption(template, {"title": "T"})
-
-    assert (caption, fault.field) == ("", "caption")
-
-
-@given(st.text(), st.integers(-3, 50))
-def test_a_cut_text_is_never_longer_than_asked(text, most):
-    caption, faults = render_caption(f"{{{{ caption | truncate_words({most}) }}}}", {"caption": text})
-
-    assert not faults
-    assert len(caption) <= max(most, 0)
-
-
-def test_a_caption_is_what_was_sent_else_what_the_template_gives_else_missing():
-    assert fill_caption({"caption": "own"}, "{{ title }}") == ({"caption": "own"}, [])
-    assert fill_caption({"title": "T"}, "{{ title }}!") == ({"title": "T", "caption": "T!"}, [])
-    assert [fault.problem for fault in fill_caption({"title": "T"}, None)[1]] == ["is missing"]
-    assert [fault.problem for fault in fill_caption({}, "{{ title }}")[1]] == ["is missing"]
 
 
 @given(st.text(min_size=1, max_size=128) | st.none(), st.integers(0, 500))

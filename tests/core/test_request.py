@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import Problem
-from bridge.core.request import EDITABLE, FIELDS, parse_request
+from bridge.core.request import EDITABLE, FIELDS, parse_request, read_media
 from tests.core.builders import problem_of
 
 MP4, JPG, PNG = "https://a.example/v.mp4", "https://a.example/1.jpg?x=1.gif", "https://a.example/2.PNG"
@@ -27,6 +27,10 @@ def faults_of(fields: dict, **options) -> dict[str, str]:
         ("caption", 1.5, "1.5"),
         ("caption", "", None),
         ("caption", None, None),
+        ("captions", {"Twitter": "a", "LinkedIn": 7, "tiktok": ""}, {"x": "a", "linkedin": "7"}),
+        ("captions", '{"x": "a", "mastodon": "b"}', {"x": "a", "mastodon": "b"}),
+        ("captions", {}, None),
+        ("captions", "", None),
         ("media", MP4, {"type": "video", "url": MP4}),
         ("media", [MP4], {"type": "video", "url": MP4}),
         ("media", JPG, {"type": "slideshow", "urls": [JPG]}),
@@ -67,6 +71,11 @@ def test_a_field_is_read(field, sent, read):
         ({"caption": ["x"]}, "caption", "is a list, not text"),
         ({"caption": True}, "caption", "is true or false, not text"),
         ({"caption": "a", "text": "b"}, "text", "differs from caption"),
+        ({"captions": "short"}, "captions", "is text, not an object"),
+        ({"captions": {"x": ["a"]}}, "captions.x", "is a list, not text"),
+        ({"captions": {"x": "a", "twitter": "b"}}, "captions.twitter", "is there twice"),
+        ({"captions": {" ": "a"}}, "captions. ", "names no platform"),
+        ({"captions": {"x" * 41: "a"}}, "captions." + "x" * 40, "names no platform"),
         ({"external_id": "x" * 129}, "external_id", "has 129 characters"),
         ({"url": "a.example"}, "url", "is not an http(s) URL"),
         ({"url": "http://[::1"}, "url", "is not an http(s) URL"),
@@ -135,6 +144,23 @@ def test_a_schedule_is_read_in_its_zone_with_its_warnings():
 
 
 @pytest.mark.parametrize(
+    ("fields", "hour"),
+    [({}, 17), ({"timezone": "America/New_York"}, 23), ({"scheduled_at": "2026-03-01T18:00Z"}, 18)],
+)
+def test_a_zone_is_for_times_that_have_none(fields, hour):
+    request = parse_request({"scheduled_at": "2026-03-01T18:00"} | fields, timezone="Europe/Berlin")
+
+    assert request.scheduled_at.hour == hour
+
+
+@pytest.mark.parametrize(("value", "media"), [(JPG, {"type": "slideshow", "urls": [JPG]}), (None, None)])
+def test_media_of_a_configuration_are_read_like_those_of_a_request(value, media):
+    assert read_media(value) == media
+    with pytest.raises(ValueError, match=r"is not an http\(s\) URL; say"):
+        read_media("nowhere")
+
+
+@pytest.mark.parametrize(
     ("value", "dedupe"),
     [(None, True), ("", True), (True, True), ("on", True), (False, False), ("No", False), (0, False)],
 )
@@ -144,11 +170,12 @@ def test_the_content_hash_can_be_turned_off(value, dedupe):
 
 def test_what_is_not_content_stands_apart():
     fields = {"caption": "x", "external_id": "e", "correlation": "c", "accounts": "a", "tags": "t"}
+    fields |= {"captions": {"x": "y"}}
 
     request = parse_request(fields)
 
     assert (request.content, request.accounts) == ({"caption": "x", "tags": ["t"]}, ("a",))
-    assert (request.external_id, request.correlation) == ("e", "c")
+    assert (request.external_id, request.correlation, request.captions) == ("e", "c", {"x": "y"})
 
 
 @pytest.mark.parametrize(
@@ -212,6 +239,8 @@ def test_the_order_of_keys_does_not_make_another_request(pairs):
         ({"accounts": "a"}, {"accounts": [{"id": "a"}]}, True),
         ({"scheduled_at": "2026-03-01T18:00+01:00"}, {"scheduled_at": "2026-03-01T17:00:00Z"}, True),
         ({"caption": "x"}, {"caption": "x", "dedupe": True}, True),
+        ({"captions": {"twitter": "x"}}, {"captions": {"x": "x"}}, True),
+        ({"caption": "x"}, {"caption": "x", "captions": {"x": "y"}}, False),
         ({"caption": "x"}, {"caption": "y"}, False),
         ({"caption": "x"}, {"caption": "x", "accounts": "a"}, False),
         ({"caption": "x", "external_id": "1"}, {"caption": "x", "external_id": "2"}, False),

@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from bridge.core.errors import Problem
 from bridge.core.model import RawRequest
 from bridge.core.tokens import Token, Tokens
-from bridge.sources import SOURCES, build
-from bridge.sources.api import read_fields
+from bridge.sources import Api
+from bridge.sources._body import read_fields
 from tests.core.builders import NOW, problem_of
 
-API = build("api", Tokens([("s3cret", Token("zapier", frozenset({"publish"}), ("brand-*",)))]))
+API = Api(Tokens([("s3cret", Token("zapier", frozenset({"publish"}), ("brand-*",)))]))
 FORM = "application/x-www-form-urlencoded"
 MULTI = "multipart/form-data; boundary=X"
 
@@ -35,10 +35,6 @@ def refusal(body: bytes, content_type: str | None = None) -> tuple[int, str, str
         read_fields(a_request(body, content_type))
     assert len(caught.value.detail) < 250
     return caught.value.status, caught.value.slug, caught.value.detail
-
-
-def test_it_is_the_one_source_that_is_built_in():
-    assert (list(SOURCES), API.kind) == (["api"], "api")
 
 
 def test_a_token_names_the_sender_and_its_accounts():

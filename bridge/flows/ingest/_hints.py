@@ -1,0 +1,45 @@
+"""Follows hints: looks at what a partner says has changed, after its webhook was answered.
+
+A hint that is lost costs nothing but time: the polls see the same.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from bridge.flows import log
+from bridge.ports import Hint
+
+Look = Callable[[Hint], Awaitable[None]]
+"""Reads now what a hint names."""
+
+_MOST = 100
+"""How many hints are followed at once; what one beyond that names is seen when it is due to be read."""
+
+
+class Hints:
+    """The hints that are being followed, each in a task of its own."""
+
+    def __init__(self, look: Look | None) -> None:
+        self._look = look
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def follow(self, hint: Hint) -> None:
+        """Begin to look, unless the hint names nothing or too much is being looked at."""
+        if self._look is None or not (hint.posts or hint.accounts) or len(self._tasks) >= _MOST:
+            return
+        task = asyncio.create_task(self._looked(self._look, hint))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _looked(self, look: Look, hint: Hint) -> None:
+        try:
+            await look(hint)
+        except Exception as error:  # noqa: BLE001  # The outermost step of a task that nobody awaits.
+            log.error("hint.failed", partner=hint.partner, exc_info=error)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
