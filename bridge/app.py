@@ -16,16 +16,19 @@ from sqlalchemy import make_url
 
 from bridge import partners, sources
 from bridge.core.errors import StoreError
-from bridge.core.model import Endpoint, PostState
+from bridge.core.model import ADOPTED, Endpoint, PostState
 from bridge.core.redact import Redactor
+from bridge.core.rules import SourceRules
 from bridge.core.signing import secret_key
 from bridge.core.step import Step
 from bridge.core.times import sortable
 from bridge.core.tokens import Token, Tokens
 from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
+from bridge.flows.adopt import Adopter
 from bridge.flows.deliver import Deliverer
-from bridge.flows.ingest import Ingest
+from bridge.flows.fetch import Fetcher
+from bridge.flows.ingest import API, Ingest, Look
 from bridge.flows.publish import Publisher
 from bridge.flows.resume import Resumer
 from bridge.flows.wait import Waiters
@@ -40,7 +43,7 @@ from bridge.web import ROUTES, Web
 
 log = structlog.get_logger("bridge")
 
-KINDS = Kinds(partners=partners.CONFIGS, sources={})
+KINDS = Kinds(partners=partners.CONFIGS, sources=sources.CONFIGS)
 """The configuration types of every kind of partner and source."""
 
 JOBS = ("posts", "accounts", "resume", "gauges", "retention")
@@ -92,6 +95,7 @@ class Bridge:
             max_body=server.max_body,
             health=self,
             with_admin=server.admin is None,
+            writes_off=tuple(name for name, one in self.kit.partners.items() if not one.writes),
         )
 
     async def start(self) -> None:
@@ -125,7 +129,7 @@ class Bridge:
         """Finish or release what is in flight within `limit`."""
         self.drain()
         pumps = [flow.pump.stop(limit.total_seconds()) for flow in (self.publisher, self.deliverer)]
-        await asyncio.gather(self.waiters.drain(), self.schedule.stop(limit), *pumps)
+        await asyncio.gather(self.waiters.drain(), self.schedule.stop(limit), self.ingest.hints.stop(), *pumps)
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
     def live(self) -> bool:
@@ -229,13 +233,17 @@ def build(
         for entry in settings.tokens
         for secret in entry.token
     )
-    watcher = Watcher(kit, settings.publish, settings.watch, settings.retry)
+    adopter = Adopter(kit, settings.watch, settings.retry) if settings.watch.adopt == "all" else None
+    watcher = Watcher(
+        kit, settings.publish, settings.watch, settings.retry, adopt=adopter.adopt if adopter is not None else None
+    )
     keys = {name: [secret_key(secret) for secret in entry.secret] for name, entry in settings.endpoints.items()}
+    fetcher = Fetcher(kit, network, settings.media, settings.publish, settings.watch)
     return Bridge(
         settings=settings,
         kit=kit,
-        ingest=Ingest(kit, settings.publish, settings.limits, {"api": sources.build("api", tokens)}),
-        publisher=Publisher(kit, settings.publish, settings.watch, watcher.listing),
+        ingest=_ingest(kit, settings, tokens, watcher.look),
+        publisher=Publisher(kit, settings.publish, settings.watch, watcher.listing, fetcher.act),
         deliverer=Deliverer(kit, settings.deliver, network, keys, redactor),
         watcher=watcher,
         resumer=Resumer(kit, settings.publish, settings.watch),
@@ -246,11 +254,18 @@ def build(
     )
 
 
+def _ingest(kit: Kit, settings: Settings, tokens: Tokens, look: Look) -> Ingest:
+    configs = {name: entry.config for name, entry in settings.sources.items()}
+    given = {API: sources.Api(tokens), **{name: sources.build(name, config) for name, config in configs.items()}}
+    own = {name: config for name, config in configs.items() if isinstance(config, SourceRules)}
+    return Ingest(kit, settings.publish, settings.limits, given, own=own, look=look)
+
+
 def _metrics(settings: Settings, started: datetime) -> Metrics:
     metrics = Metrics(
         CollectorRegistry(),
         started=started,
-        sources=("api", *settings.sources),
+        sources=("api", ADOPTED, *settings.sources),
         partners=settings.partners,
         endpoints=settings.endpoints,
         routes=ROUTES,

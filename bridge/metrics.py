@@ -44,7 +44,10 @@ Polled = Literal["posts", "accounts"]
 OTHER = "other"
 """Stands for every label value outside its set."""
 
-OPERATIONS = ("create", "update", "retry", "cancel", "get", "list", "accounts")
+OPERATIONS = (
+    "create", "update", "schedule", "retry", "cancel", "get", "results", "list", "accounts", "health", "reconnect",
+    "key", "host",
+)  # fmt: skip
 """The words for calls to a partner."""
 
 PLATFORMS = (
@@ -54,7 +57,7 @@ PLATFORMS = (
 """The networks that partners name."""
 
 CONFIGURED = {
-    "source": "`api` and the names under `sources`",
+    "source": "`api`, `adopted` (posts made elsewhere) and the names under `sources`",
     "partner": "the names under `partners`",
     "endpoint": "the names under `endpoints`",
     "job": "the jobs of the scheduler",

@@ -10,8 +10,11 @@ from typing import Any
 import hypothesis
 import pytest
 
-_INTEGRATION = ("simulator", "partners", "store", "flows", "web", "crash", "e2e")
+_INTEGRATION = ("simulator", "partners", "store", "flows", "web", "crash", "e2e", "fuzz")
 """Folders whose tests need a simulator, a database or processes: none of them is in the fast part."""
+
+_SYSTEM = Path(__file__).parent / "system"
+"""What `make test-system` runs, after it has installed what that needs."""
 
 # On a laptop fewer examples, so that the fast part stays fast; CI looks further.
 hypothesis.settings.register_profile("quick", max_examples=25, deadline=None)
@@ -25,8 +28,9 @@ def _is_integration(path: Path) -> bool:
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
-    """Do not even import the integration folders for the fast part."""
-    return True if config.option.markexpr == "not slow" and _is_integration(collection_path) else None
+    """Do not even import the integration folders for the fast part, nor what needs system tools unless it is named."""
+    unasked = collection_path == _SYSTEM and not any("system" in Path(word).parts for word in config.args)
+    return True if unasked or (config.option.markexpr == "not slow" and _is_integration(collection_path)) else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

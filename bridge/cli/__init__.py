@@ -1,4 +1,4 @@
-"""The command line: `bridge serve | check | migrate | simulate | demo | version`.
+"""The command line: `bridge serve | check | init | migrate | simulate | demo | version`.
 
 Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast.
 """
@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 
 from bridge import __version__
+
+PARTNERS = ("genviral", "posteverywhere")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -34,17 +36,29 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "create the database or bring it up to date"),
     ):
         _add_config(verbs.add_parser(name, help=text, description=text))
-    demo = verbs.add_parser("demo", help="see it work, beside a simulated partner; needs nothing else")
+    _add_init(verbs.add_parser("init", help="write a first configuration from a partner's key"))
+    demo = verbs.add_parser("demo", help="see it work, beside simulated partners; needs nothing else")
     demo.add_argument("--keep", action="store_true", help="leave it running and print the addresses")
     simulate = verbs.add_parser("simulate", help="run a stand-in for a partner")
-    simulate.add_argument("partner", choices=["genviral"])
+    simulate.add_argument("partner", choices=PARTNERS)
     simulate.add_argument("--host", default="127.0.0.1")
     simulate.add_argument("--port", type=int, default=8090)
-    simulate.add_argument("--tick", type=float, default=300.0, metavar="SECONDS", help="how often its worker runs")
-    simulate.add_argument("--contract", choices=["v1", "v3"], default="v3")
+    simulate.add_argument("--tick", type=float, metavar="SECONDS", help="how often its worker runs; default 300, or 5")
+    simulate.add_argument("--contract", metavar="NAME", help="genviral: v3, v1; posteverywhere: new, sdk, old")
     verbs.add_parser("version", help="print the version")
     return parser
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", "-c", type=Path, help="the YAML file; else BRIDGE_CONFIG, else ./bridge.yaml")
+
+
+def _add_init(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Try a partner's key, and write bridge.yaml with a name for each of its accounts."
+    parser.add_argument("--partner", choices=PARTNERS, help="asked for when left out")
+    parser.add_argument("--token-env", metavar="NAME", help="the variable that has the key, and goes on having it")
+    parser.add_argument("--base-url", metavar="URL", help="where the partner is, such as a simulator")
+    parser.add_argument("--endpoint", metavar="URL", help="where events are to go; a secret for it is made")
+    parser.add_argument("--out", type=Path, default=Path("bridge.yaml"), metavar="FILE", help="default: %(default)s")
+    parser.add_argument("--force", action="store_true", help="replace files that are there; they are kept as NAME.old")
+    parser.add_argument("--yes", "-y", action="store_true", help="do not ask what has a default")

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from bridge.app import KINDS
@@ -9,10 +10,10 @@ from bridge.core.errors import SettingsError
 from bridge.settings import Settings, load
 
 
-def read(path: Path | None) -> Settings | None:
-    """Return the settings; None after every fault was written to standard error."""
+def read(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings | None:
+    """Return the settings, with the variables of this process or others; None after every fault was told."""
     try:
-        return load(path, os.environ, KINDS)
+        return load(path, os.environ if environ is None else environ, KINDS)
     except SettingsError as error:
         count = len(error.faults)
         sys.stderr.write(f"The configuration has {count} fault{'s' if count > 1 else ''}:\n")

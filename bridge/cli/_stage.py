@@ -1,4 +1,4 @@
-"""The stage of `bridge demo`: the real service as a process of its own, beside a simulated partner and a receiver."""
+"""The stage of `bridge demo`: the real service as a process of its own, beside simulated partners and a receiver."""
 
 import asyncio
 import base64
@@ -10,6 +10,7 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,25 +18,41 @@ import httpx
 import orjson
 import yaml
 
-from bridge.simulator import DEMO_TOKEN, GenviralSimulator, genviral, running
+from bridge.simulator import (
+    DEMO_KEY,
+    DEMO_TOKEN,
+    GenviralSimulator,
+    PostEverywhereSimulator,
+    genviral,
+    posteverywhere,
+    running,
+)
 from bridge.simulator.genviral import INSTAGRAM, TIKTOK, YOUTUBE
+from bridge.simulator.posteverywhere import LINKEDIN, ORGANIZATION, X
+from bridge.simulator.posteverywhere.outbox import EVENTS, Subscription
 from bridge.simulator.receiver import Receiver
 
-ENDPOINT = "story"
+ENDPOINT, HINTS = "story", "news"
 ACCOUNTS = {"brand-tiktok": TIKTOK, "brand-instagram": INSTAGRAM, "brand-youtube": YOUTUBE}
+SECOND_ACCOUNTS = {"brand-x": X, "brand-linkedin": LINKEDIN}
 _WORKER_S = 0.7
 _START_S = 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """What the story plays with. `api` calls the service with the demo's token."""
+    """What the story plays with. `api` calls the service with the demo's token.
+
+    `simulator` is the first partner, `second` the other; `second` sends its webhooks, each of them twice.
+    """
 
     simulator: GenviralSimulator
+    second: PostEverywhereSimulator
     receiver: Receiver
     api: httpx.AsyncClient
     service_url: str
     partner_url: str
+    second_url: str
     receiver_url: str
     token: str
     log: Path
@@ -44,26 +61,48 @@ class Stage:
 @contextlib.asynccontextmanager
 async def set_stage() -> AsyncIterator[Stage]:
     """Start everything on free ports of 127.0.0.1; on leaving, end the service and remove its folder."""
-    environ = {"DEMO_TOKEN": secrets.token_urlsafe(24), "DEMO_PARTNER": DEMO_TOKEN, "DEMO_SECRET": _whsec()}
+    environ = {name: _whsec() for name in ("DEMO_SECRET", "DEMO_HINTS")}
+    environ |= {"DEMO_TOKEN": secrets.token_urlsafe(24), "DEMO_GENVIRAL": DEMO_TOKEN, "DEMO_POSTEVERYWHERE": DEMO_KEY}
     simulator, receiver = GenviralSimulator(), Receiver({ENDPOINT: environ["DEMO_SECRET"]})
+    second = PostEverywhereSimulator(general_per_minute=6000, creates_per_minute=600, webhook_duplicates=1)
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="bridge-demo-")))
         partner_url = await stack.enter_async_context(running(genviral.app(simulator, tick_s=_WORKER_S)))
+        second_url = await stack.enter_async_context(running(posteverywhere.app(second, tick_s=_WORKER_S)))
         receiver_url = await stack.enter_async_context(running(receiver.app()))
         config = folder / "bridge.yaml"
-        config.write_text(yaml.safe_dump(_config(folder, partner_url, receiver_url), sort_keys=False))
+        tree = _config(folder, partner_url, second_url, receiver_url)
+        config.write_text(yaml.safe_dump(tree, sort_keys=False))
         service_url = await stack.enter_async_context(_service(config, environ))
+        _subscribe(second, f"{service_url}/hooks/{HINTS}", environ["DEMO_HINTS"])
         headers = {"Authorization": f"Bearer {environ['DEMO_TOKEN']}"}
         api = await stack.enter_async_context(httpx.AsyncClient(base_url=service_url, headers=headers, trust_env=False))
-        log = folder / "bridge.log"
-        yield Stage(simulator, receiver, api, service_url, partner_url, receiver_url, environ["DEMO_TOKEN"], log)
+        yield Stage(
+            simulator=simulator,
+            second=second,
+            receiver=receiver,
+            api=api,
+            service_url=service_url,
+            partner_url=partner_url,
+            second_url=second_url,
+            receiver_url=receiver_url,
+            token=environ["DEMO_TOKEN"],
+            log=folder / "bridge.log",
+        )
+
+
+def _subscribe(second: PostEverywhereSimulator, url: str, secret: str) -> None:
+    """Let the second partner tell bridge of everything, as its dashboard would."""
+    now = datetime.now(UTC)
+    made = Subscription(HINTS, ORGANIZATION, url, list(EVENTS), secret=secret, created_at=now, updated_at=now)
+    second.outbox.subscriptions[made.id] = made
 
 
 def _whsec() -> str:
     return "whsec_" + base64.b64encode(secrets.token_bytes(24)).decode()
 
 
-def _config(folder: Path, partner_url: str, receiver_url: str) -> Mapping[str, Any]:
+def _config(folder: Path, partner_url: str, second_url: str, receiver_url: str) -> Mapping[str, Any]:
     """The demo's configuration: the real thing with durations shortened."""
     return {
         "server": {"host": "127.0.0.1", "port": 0},
@@ -72,12 +111,21 @@ def _config(folder: Path, partner_url: str, receiver_url: str) -> Mapping[str, A
         "partners": {
             "genviral": {
                 "kind": "genviral",
-                "token": {"env": "DEMO_PARTNER"},
+                "token": {"env": "DEMO_GENVIRAL"},
                 "base_url": f"{partner_url}/api/partner/v1",
                 "rate": 50,
-            }
+            },
+            "posteverywhere": {
+                "kind": "posteverywhere",
+                "token": {"env": "DEMO_POSTEVERYWHERE"},
+                "base_url": f"{second_url}/api/v1",
+                "calls": 1000,
+                "creates": 100,
+            },
         },
-        "accounts": {name: {"partner": "genviral", "id": account} for name, account in ACCOUNTS.items()},
+        "accounts": {name: {"partner": "genviral", "id": account} for name, account in ACCOUNTS.items()}
+        | {name: {"partner": "posteverywhere", "id": str(account)} for name, account in SECOND_ACCOUNTS.items()},
+        "sources": {HINTS: {"kind": "posteverywhere", "secret": {"env": "DEMO_HINTS"}, "partner": "posteverywhere"}},
         "endpoints": {ENDPOINT: {"url": f"{receiver_url}/hook/{ENDPOINT}", "secret": {"env": "DEMO_SECRET"}}},
         "publish": {"resume_gap": "1s"},
         "watch": {"tick": "300ms", "accounts_every": "600ms", "first_poll": "500ms", "max_poll": "1s"},

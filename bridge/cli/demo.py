@@ -1,8 +1,9 @@
-"""`bridge demo`: four small stories with the real service, told as they happen and checked at the end."""
+"""`bridge demo`: five small stories with the real service, told as they happen and checked at the end."""
 
 import argparse
 import asyncio
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -10,10 +11,11 @@ from typing import Any
 from rich.console import Console
 
 from bridge.cli._show import show_metrics, show_posts, show_webhooks, types_of
-from bridge.cli._stage import ACCOUNTS, Stage, set_stage
+from bridge.cli._stage import ACCOUNTS, HINTS, Stage, set_stage
 from bridge.simulator.receiver import Received
 
 _PATIENCE_S = 25.0
+_PARTNERS = ("genviral", "posteverywhere")
 _VIDEO = "https://cdn.example.com/holidays.mp4"
 
 
@@ -29,7 +31,7 @@ async def _play(console: Console, *, keep: bool) -> int:
         story = Story(console, stage)
         telling = asyncio.create_task(story.follow())
         try:
-            for part in (story.plain, story.passing_failure, story.dead_token, story.three_times):
+            for part in (story.plain, story.passing_failure, story.dead_token, story.three_times, story.both_partners):
                 await part()
         except TimeoutError as error:
             story.check(f"the story went on: {error}", held=False)
@@ -45,10 +47,11 @@ async def _play(console: Console, *, keep: bool) -> int:
 async def _keep(console: Console, stage: Stage) -> None:
     """Leave everything running until it is interrupted."""
     for line in (
-        f"service   {stage.service_url}    Authorization: Bearer {stage.token}",
-        f"partner   {stage.partner_url}    control: {stage.partner_url}/_control/state",
-        f"receiver  {stage.receiver_url}    received: {stage.receiver_url}/_control/received",
-        f"log       {stage.log}",
+        f"service         {stage.service_url}    Authorization: Bearer {stage.token}",
+        f"genviral        {stage.partner_url}    control: {stage.partner_url}/_control/state",
+        f"posteverywhere  {stage.second_url}    control: {stage.second_url}/_control/state",
+        f"receiver        {stage.receiver_url}    received: {stage.receiver_url}/_control/received",
+        f"log             {stage.log}",
         "Ctrl-C ends it.",
     ):
         console.print(line, highlight=False, markup=False, soft_wrap=True)
@@ -160,6 +163,33 @@ class Story:
         self.check("one event, one post", held=len({item["event_id"] for item in said}) == 1)
         await self.until_posted(said[0]["posts"][0]["id"])
 
+    async def both_partners(self) -> None:
+        """(e) One request goes out through both partners, one of which tells bridge itself that there is news."""
+        self.title("e", "One request goes to accounts of both partners.")
+        said = await self.publish("Doors open at noon", "brand-instagram", "brand-x", "brand-linkedin")
+        self.say("..", "PostEverywhere publishes only files that it keeps, so it is asked to fetch the video first")
+        ids = [post["id"] for post in said["posts"]]
+        self.check("one event, one post at each partner", held=len(ids) == 2)
+        for post_id in ids:
+            await self.until_posted(post_id)
+        shown = [(await self.stage.api.get(f"/v1/posts/{post_id}")).json() for post_id in ids]
+        self.check("they are at two partners", held={post["partner"] for post in shown} == set(_PARTNERS))
+        links = [target["url"] for post in shown for target in post["targets"]]
+        self.check("all three accounts have it live, with its address", held=len(links) == 3 and all(links))
+        sent, hints = await self.hints()
+        claim = f"PostEverywhere's webhooks, {len(sent)} of them and each sent twice, are hints that count once"
+        self.check(claim, held=set(sent.values()) == {2} and len(hints) == len(sent))
+
+    async def hints(self) -> tuple[Counter[str], list[Mapping[str, Any]]]:
+        """Return how often each webhook of the second partner was taken, and the events that it made, once all are."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            sent = Counter(one.delivery.event_id for one in self.stage.second.outbox.sent if one.ok)
+            hints = (await self.stage.api.get(f"/v1/events?intent=hint&source={HINTS}&limit=200")).json()["items"]
+            if (set(sent.values()) == {2} and len(hints) == len(sent)) or time.monotonic() > deadline:
+                return sent, hints
+            await asyncio.sleep(0.1)
+
     @property
     def received(self) -> list[Received]:
         """All webhooks so far."""
@@ -172,12 +202,11 @@ class Story:
     async def end(self) -> None:
         """Check what only the end can show, then show everything."""
         self.console.print()
-        world, types = self.stage.simulator.world, types_of(self.received)
-        self.check(
-            "every partner post exists exactly once",
-            held=len(world.posts) == len(self.posts) and not world.posted_twice(),
-        )
-        self.check("every post is posted", held=all(post.status == "posted" for post in world.posts.values()))
+        world, second, types = self.stage.simulator.world, self.stage.second.world, types_of(self.received)
+        once = not world.posted_twice() and not second.published_twice()
+        there = [post.status for post in world.posts.values()] + [post.status for post in second.posts.values()]
+        self.check("every partner post exists exactly once", held=len(there) == len(self.posts) and once)
+        self.check("every post is posted", held=set(there) == {"posted", "published"})
         attention = (types["attention.opened"], types["attention.closed"])
         self.check(
             "the retry and the two attention events arrived", held=types["post.retrying"] == 1 and attention == (1, 1)

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Account, AccountState, Cause, Command, Key, Listed, Listing
@@ -33,10 +34,8 @@ def observe_listing(
     for row in listing.accounts:
         if row.id not in known:
             _appeared(step, key, row, known, listed, silent=first)
-        elif row.state in USABLE:
-            _present(step, known[row.id], row)
         else:
-            _lost(step, known[row.id], row.state, f"listed as {row.raw_status}")
+            _present(step, known[row.id], row)
     if same_scope and not first:
         for account in known.values():
             if account.id not in listed:
@@ -47,25 +46,35 @@ def observe_listing(
 def _appeared(
     step: Step, key: Key, row: Listed, known: Mapping[str, Account], listed: Mapping[str, Listed], *, silent: bool
 ) -> None:
-    """An id that was never seen: new, or an old account that came back under a new id."""
-    account = step.add(
-        Account(
-            partner=key.name,
-            first_seen_at=step.now,
-            last_seen_at=step.now,
-            **{name: getattr(row, name) for name in _LISTED},
-        )
-    )
+    """An id that was never seen: new, or an old account that came back under a new id.
+
+    What is wrong with it is told after that it is there, but not of a baseline: its cause opens once work waits for it.
+    """
+    account = step.add(Account(key.name, first_seen_at=step.now, last_seen_at=step.now, **_facts(row)))
     former = [a for a in known.values() if _same(a, row) and a.id not in listed and a.replaced_by is None]
+    if silent and not former:
+        step.edit(account, state=row.state, detail=_why(row))
+        return
     if former:
         old = step.edit(former[0], replaced_by=row.id, state=AccountState.REMOVED)
         step.tell_account(account, "account.reconnected", former[0].state, replaces=old.id)
         step.close_cause(account_cause(key.name, old.id), "the account came back under a new id")
-    elif not silent:
+    else:
         step.tell_account(account, "account.connected", None)
+    _judged(step, step.see(account), row)
 
 
-_LISTED = ("id", "platform", "username", "display_name", "type", "state", "raw_status", "capabilities")
+_LISTED = ("id", "platform", "username", "display_name", "type", "raw_status", "capabilities")
+
+
+def _facts(row: Listed) -> dict[str, Any]:
+    """Return what a listing says of an account beside how it is."""
+    return {name: getattr(row, name) for name in _LISTED}
+
+
+def _why(row: Listed) -> str:
+    """Say in words why an account is not plainly active; empty when it is."""
+    return "" if row.state is AccountState.ACTIVE else row.detail or f"listed as {row.raw_status}"
 
 
 def _same(account: Account, row: Listed) -> bool:
@@ -73,18 +82,42 @@ def _same(account: Account, row: Listed) -> bool:
 
 
 def _present(step: Step, account: Account, row: Listed) -> None:
-    """An account that is listed as usable."""
-    facts = {name: getattr(row, name) for name in _LISTED if name not in ("id", "state")}
-    seen = replace(account, **facts)
-    if account.state in (AccountState.DISCONNECTED, AccountState.REMOVED):
-        again = {"state": AccountState.ACTIVE, "misses": 0, "seen_active": 0, "replaced_by": None}
-        back = step.edit(seen, last_seen_at=step.now, **again)
+    """An account that is listed."""
+    seen = replace(account, **_facts(row), misses=0)
+    if seen != account or step.now - account.last_seen_at >= _REFRESH:
+        step.edit(seen, last_seen_at=step.now)
+    _judged(step, step.see(seen), row)
+
+
+def _judged(step: Step, account: Account, row: Listed) -> None:
+    """Follow what a listing says of how an account is.
+
+    One whose token a post has failed for, while it is listed as usable, stays degraded: the listing knows nothing of
+    it. Two such listings show that its mending cannot be seen either.
+    """
+    if row.state not in USABLE:
+        _lost(step, account, row.state, _why(row))
+        return
+    if account.state not in USABLE:
+        again = {"state": AccountState.ACTIVE, "detail": "", "seen_active": 0, "replaced_by": None}
+        back = step.edit(account, last_seen_at=step.now, **again)
         step.tell_account(back, "account.reconnected", account.state)
         step.close_cause(account_cause(account.partner, account.id), "the account is active again")
-    elif account.state is AccountState.DEGRADED and (account.seen_active < 2 or account.misses):
-        step.edit(seen, seen_active=min(account.seen_active + 1, 2), misses=0, last_seen_at=step.now)
-    elif seen != account or account.misses or step.now - account.last_seen_at >= _REFRESH:
-        step.edit(seen, misses=0, last_seen_at=step.now)
+        account = step.see(back)
+    if account.state is AccountState.DEGRADED and not account.detail:
+        if account.seen_active < 2:
+            step.edit(account, seen_active=account.seen_active + 1, last_seen_at=step.now)
+    elif row.state is not account.state or _why(row) != account.detail:
+        _noticed(step, account, row)
+
+
+def _noticed(step: Step, account: Account, row: Listed) -> None:
+    """An early notice of the partner that came, changed, or is over: nothing waits for it, so it opens no cause."""
+    changed = step.edit(account, state=row.state, detail=_why(row), last_seen_at=step.now)
+    if row.state is AccountState.DEGRADED and account.state is AccountState.ACTIVE:
+        step.tell_account(changed, "account.degraded", account.state, detail=changed.detail)
+    elif row.state is AccountState.ACTIVE:
+        step.tell_account(changed, "account.reconnected", account.state)
 
 
 def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[str] | None) -> None:
@@ -99,16 +132,19 @@ def _absent(step: Step, account: Account, rules: WatchRules, refused: frozenset[
 
 
 def _lost(step: Step, account: Account, state: AccountState, detail: str) -> None:
-    """An account that cannot be posted to until a person acts; told once."""
+    """An account that cannot be posted to until a person acts; told once, and once more when it is gone for good."""
     account = step.see(account)
-    if account.state not in USABLE:
+    worse = account.state is AccountState.DISCONNECTED and state is AccountState.REMOVED
+    if account.state not in USABLE and not worse:
+        if detail != account.detail and account.replaced_by is None:
+            step.edit(account, detail=detail)
         return
     previous = account.state
-    account = step.edit(account, state=state)
+    account = step.edit(account, state=state, detail=detail)
     step.tell_account(account, f"account.{account.state}", previous, detail=detail)
-    name = f"{account.platform} account {account.username or account.id} is {detail}"
+    name = f"{account.platform} account {account.username or account.id}"
     cause = account_cause(account.partner, account.id)
-    step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name)
+    step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, f"{name}: {detail}")
 
 
 def _answered(step: Step, key: Key, listing: Listing) -> None:

@@ -2,6 +2,7 @@
 
 BridgeError
 ├── PartnerError       a partner refused, failed or could not be reached
+├── MediaError         a file could not be fetched, or is nothing that a partner takes
 ├── Problem            what a caller of our HTTP API is told (RFC 9457)
 ├── StoreError         the database refused or is gone
 │   ├── StoreBusy      try again soon: locked, restarting, too many waiting
@@ -49,6 +50,8 @@ class FailureReason(StrEnum):
     INVALID = "invalid"
     UNKNOWN_ACCOUNTS = "unknown_accounts"
     MEDIA_UNREACHABLE = "media_unreachable"
+    MEDIA_TOO_LARGE = "media_too_large"
+    MEDIA_INVALID = "media_invalid"
     CONFLICT = "conflict"
     NOT_FOUND = "not_found"
     NOT_ALLOWED_NOW = "not_allowed_now"
@@ -120,6 +123,20 @@ class PartnerError(BridgeError):
         self.retry_after = retry_after
         self.key_wide = key_wide
         self.issues = tuple(issues)
+
+
+class MediaError(BridgeError):
+    """A file that cannot be brought to a partner.
+
+    Args:
+        reason: `media_unreachable`, `media_too_large` or `media_invalid`.
+        detail: what is known beyond that, for the operator; of its address at most the host.
+        final: whether another try can change nothing.
+    """
+
+    def __init__(self, reason: FailureReason, detail: str, *, final: bool = True) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason, self.detail, self.final = reason, detail, final
 
 
 @dataclass(frozen=True, slots=True)

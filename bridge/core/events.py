@@ -38,7 +38,7 @@ EVENT_TYPES: dict[str, str] = {
     "target.failed": "failed on this account",
     "target.retrying": "will be retried on this account by itself",
     "account.connected": "was seen for the first time",
-    "account.degraded": "is listed as active, but a post failed for its token",
+    "account.degraded": "still works, but a post failed for its token, or its partner gives an early notice",
     "account.disconnected": "is no longer listed as active",
     "account.reconnected": "is active again",
     "account.removed": "is gone at the partner",
@@ -82,9 +82,14 @@ def outbound(
         filters: `partner`, `platform`, `account`, `source`, `reason`, `post_id`, `event_id`, as far as known.
         at: when the transition was recorded.
     """
-    body = orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
+    body = body_of(event_type, data, at)
     subject = f"{data['subject']['kind']}:{data['subject']['id']}"
     return OutboundEvent(event_id, event_type, subject, data["sequence"], at, body, **filters)
+
+
+def body_of(event_type: str, data: Mapping[str, Any], at: datetime) -> bytes:
+    """Return the bytes of an event that are signed and sent."""
+    return orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
 
 
 def exhausted(event_id: str, delivery: Delivery, attempt: Attempt, at: datetime) -> tuple[OutboundEvent, ...]:

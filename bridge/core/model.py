@@ -180,11 +180,10 @@ class Post:
 class Command:
     """Something to be done at a partner. Commands of one post run one at a time, in order of `number`.
 
-    `payload` by kind: update `{"changes": {...}}`; retry `{"account_ids": [...], "manual": bool}`; others empty.
+    `payload` by kind: update `{changes, hosts}`; retry `{account_ids, manual}`; fetch and `progress`: `core.fetching`.
     `body` holds the frozen request bytes while an answer may be lost (re-sent as they are), first sent at `sent_at`.
     `cause` names the cause a parked command waits for (`account:KEY:ID`, `key:KEY`), empty when a person must decide.
-    `attempts` counts tries that used up budget. `progress` belongs to the partner (an upload under way).
-    `lease_until` is set by a claim; a claim also raises `version`, which fences every later write of the old claimant.
+    `attempts` counts tries that used up budget. A claim sets `lease_until` and raises `version`: it fences older ones.
     """
 
     id: str
@@ -235,9 +234,9 @@ class Attempt:
 class Account:
     """A partner's account as we know it. Its id in the store is `KEY:ID`.
 
-    `misses` counts listings in a row that did not show it. `replaced_by` is the id it came back under. `resumed_at` is
-    when waiting work was last released for it. `seen_active` counts listings that showed it active since its token
-    failed.
+    `detail` says why its partner lists it as less than active; one that is degraded without it has failed a post for
+    its token. `misses` counts listings in a row without it, `seen_active` those that showed it usable since its token
+    failed. `replaced_by` is the id it came back under, `resumed_at` when waiting work was last released for it.
     """
 
     partner: str
@@ -250,6 +249,7 @@ class Account:
     type: str = ""
     state: AccountState = AccountState.ACTIVE
     raw_status: str = ""
+    detail: str = ""
     capabilities: Json | None = None
     misses: int = 0
     seen_active: int = 0

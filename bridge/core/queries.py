@@ -23,6 +23,7 @@ class Find:
     source: str | None = None
     event_id: str | None = None
     external_id: str | None = None
+    key: str | None = None
     destination: str | None = None
     type: str | None = None
     text: str | None = None

@@ -20,11 +20,11 @@ from bridge.core.model import (
     TargetState,
     WorkState,
 )
+from bridge.core.polling import MISSED
 from bridge.core.retry import Choice
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.states import USABLE
 from bridge.core.step import Step, account_cause, current
-from bridge.core.transitions import MISSED
 
 SEEN_ACTIVE_ENOUGH = 2
 _PUTS_ON_NETWORK = frozenset({CommandKind.PUBLISH, CommandKind.RETRY})
@@ -95,7 +95,7 @@ def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRul
     accounts = _accounts(step, command, post)
     idle = [account for account in accounts if account.state not in USABLE]
     for account in idle:
-        name = f"{account.platform} account {account.username or account.id} is {account.state}"
+        name = f"{account.platform} account {account.username or account.id}: {account.detail or account.state}"
         cause = account_cause(account.partner, account.id)
         step.edit(account)  # Only while it is still as it was seen: else it may be back already.
         step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name, waits=[post.id])
@@ -176,6 +176,7 @@ def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, 
             changed_at=step.now,
             wanted_at=post.wanted_at,
             correlation=post.correlation,
+            hosted=post.hosted,
         )
     )
     step.new_command(new, CommandKind.PUBLISH, due_at)
@@ -185,13 +186,23 @@ def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, 
     step.edit(post, targets=rows, gave_up=over, ended_at=step.now if over else None)
 
 
-def end(step: Step, command: Command, post: Post, reason: FailureReason) -> None:
-    """End work that will not be done: a publish rejects its post, a retry gives its targets up."""
+def end(step: Step, command: Command, post: Post, reason: FailureReason, detail: str | None = None) -> None:
+    """End work that will not be done: a publish rejects its post, a retry gives its targets up.
+
+    So does a fetch whose post cannot be published without its media.
+    """
     step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
     if command.kind is CommandKind.PUBLISH:
         reject(step, post, reason)
+    elif command.kind is CommandKind.FETCH and _needs_fetch(command, step.see(post)):
+        reject(step, post, reason, detail)
     elif command.kind is CommandKind.RETRY:
         _give_up_targets(step, post, still_failed(command, step.see(post)), reason)
+
+
+def _needs_fetch(command: Command, post: Post) -> bool:
+    unsent = post.partner_id is None and post.state in (PostState.ACCEPTED, PostState.PARKED)
+    return unsent and "media" not in command.payload
 
 
 def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: FailureReason) -> None:
@@ -237,7 +248,8 @@ def park(step: Step, command: Command, post: Post, *, cause: str, reason: Failur
     before = step.see(post).state
     if command.kind is CommandKind.PUBLISH:
         step.edit(post, state=PostState.PARKED, reason=reason, error=detail, changed_at=step.now)
-    if not known:
+    if not known and command.kind is not CommandKind.FETCH:
+        # What waits for the files of a fetch is parked with it, and tells it.
         step.tell_post(post, "post.parked", before, reason=reason, error=detail, what_to_do=do)
 
 

@@ -16,17 +16,25 @@ MEDIA_TRIES = 3
 
 def command_backoff(rules: PublishRules, attempts: int, chance: float) -> timedelta:
     """Return the pause after a try: backoff_first * 2^(attempts-1), at most backoff_max; chance adds up to 20 %."""
-    delay = min(rules.backoff_first * 2 ** min(max(attempts, 1) - 1, 20), rules.backoff_max)
-    return spread(delay, 0.2, chance)
+    return spread(_pause(rules.backoff_first, rules.backoff_max, attempts), 0.2, chance)
+
+
+def _pause(first: timedelta, most: timedelta, attempts: int) -> timedelta:
+    doubled: int = 2 ** min(max(attempts, 1) - 1, 20)
+    return min(first * doubled, most)
+
+
+def most_tries(rules: PublishRules) -> int:
+    """Return how many tries fit into `give_up_after` by the back-off alone: time held, parked or down uses up none."""
+    return _most_tries(rules.give_up_after, rules.backoff_first, rules.backoff_max)
 
 
 @lru_cache
-def most_tries(rules: PublishRules) -> int:
-    """Return how many tries fit into `give_up_after` by the back-off alone: time held, parked or down uses up none."""
-    tries, left = 1, rules.give_up_after
-    while left > timedelta() and (delay := command_backoff(rules, tries, 0.0)) < rules.backoff_max:
+def _most_tries(left: timedelta, first: timedelta, most: timedelta) -> int:
+    tries = 1
+    while left > timedelta() and (delay := _pause(first, most, tries)) < most:
         tries, left = tries + 1, left - delay
-    return tries + max(-(-left // rules.backoff_max), 0)
+    return tries + max(-(-left // most), 0)
 
 
 BREAKER = 5

@@ -3,12 +3,17 @@
 Each field carries its help, which the settings reference shows, so the words here are for the operator.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
+from bridge.core.model import Json
+from bridge.core.platforms import platform_word
+from bridge.core.request import read_media
+from bridge.core.times import zone
 from bridge.core.units import Duration, Size
 
 Positive = Annotated[Duration, Field(gt=timedelta())]
@@ -18,9 +23,61 @@ Share = Annotated[float, Field(ge=0, le=1)]
 """A share of something, 0 to 1."""
 
 
+def _several(value: object) -> object:
+    return value if isinstance(value, (list, tuple)) else (value,)
+
+
+Secrets = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
+"""One secret, or several while one is being replaced; the field that has it is left out of `repr`."""
+
+
+def _by_platform(texts: Mapping[str, str]) -> Mapping[str, str]:
+    words = {platform_word(name): text for name, text in texts.items()}
+    if len(words) < len(texts):
+        raise ValueError("must name each platform once (twitter is x)")
+    return words
+
+
+def _zone(name: str | None) -> str | None:
+    if name is not None and zone(name) is None:
+        raise ValueError("must be an IANA zone, such as Europe/Berlin")
+    return name
+
+
+Captions = Annotated[Mapping[str, str], AfterValidator(_by_platform)]
+"""Texts by `platforms.platform_word`."""
+
+Media = Annotated[
+    Json | None,
+    BeforeValidator(read_media),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string"},
+                {"type": "array", "items": {"type": "string"}},
+                {"type": "object"},
+                {"type": "null"},
+            ]
+        }
+    ),
+]
+"""Media in the form of a publish request; in a file also one URL or a list of URLs."""
+
+Zone = Annotated[str | None, AfterValidator(_zone)]
+"""The name of an IANA zone."""
+
+
+def _off(value: object) -> object:
+    return "off" if value is False else value
+
+
+Preflight = Annotated[Literal["reject", "warn", "off"], BeforeValidator(_off)]
+"""What is done about a request that is certain to fail; YAML reads a bare `off` as false."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class PublishRules:
-    """How a publish request becomes posts, and how long bridge goes on trying to hand one to its partner."""
+class SourceRules:
+    """What a request gets that does not say it itself, and how strictly it is looked at; of one source each."""
 
     accounts: Annotated[
         tuple[str, ...], Field(description="Accounts (names, patterns, partner ids) of a request that names none.")
@@ -29,6 +86,23 @@ class PublishRules:
         str | None,
         Field(description="Caption template of a request that has no caption; sees title, url, excerpt and tags."),
     ] = None
+    captions: Annotated[
+        Captions, Field(description="Caption templates by platform, such as x; each goes before the one of all.")
+    ] = field(default_factory=dict)
+    media_default: Annotated[
+        Media, Field(description="Media of a request without any, for the accounts that do not take text alone.")
+    ] = None
+    preflight: Annotated[
+        Preflight,
+        Field(description="What is certain to fail: reject it, take it with warnings, or do not look."),
+    ] = "reject"
+    timezone: Annotated[Zone, Field(description="IANA zone of a time that has no offset and no timezone.")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PublishRules(SourceRules):
+    """How a publish request becomes posts, and how long bridge goes on trying to hand one to its partner."""
+
     dedupe_window: Annotated[
         Duration,
         Field(description="How long a request without a key counts as a repetition when its content is the same."),
@@ -138,6 +212,26 @@ class DeliverRules:
         hours=24
     )
     concurrency: Annotated[int, Field(ge=1, le=1000, description="Attempts at once.")] = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MediaRules:
+    """What bridge fetches of media that a partner cannot take from their address: private, ending, other formats."""
+
+    max_image: Annotated[Size, Field(ge=1_000, description="An image with more bytes is refused.")] = 25_000_000
+    max_video: Annotated[
+        Size,
+        Field(ge=1_000, description="A video with more bytes is refused, as is one with more than its partner takes."),
+    ] = 500_000_000
+    max_pixels: Annotated[
+        int, Field(ge=10_000, le=500_000_000, description="An image with more pixels is refused undecoded.")
+    ] = 50_000_000
+    timeout: Annotated[
+        Positive, Field(le=timedelta(minutes=3), description="How long the download of one file may take.")
+    ] = timedelta(seconds=60)
+    concurrency: Annotated[
+        int, Field(ge=1, le=8, description="Files at once; each needs its size in the directory for temporary files.")
+    ] = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,8 @@ from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from bridge.core.errors import Problem
+
 TOLERANCE = timedelta(minutes=5)
 """How far a sender's clock, or a stored copy of a request, may be from ours."""
 
@@ -42,6 +44,16 @@ class Check(StrEnum):
     MALFORMED = "malformed"
     STALE = "stale"
     FORGED = "forged"
+
+
+class Unverified(Problem):
+    """A sender that did not prove who it is: 401. `check` is for the metrics; the sender does not learn why."""
+
+    def __init__(self, check: Check) -> None:
+        slug = "not_verified"
+        detail = "The request could not be verified. Compare the secret, and what is signed with it, on both sides."
+        super().__init__(401, slug, detail)
+        self.check = check
 
 
 def mac(key: bytes, message: bytes, algorithm: Algorithm = Algorithm.SHA256) -> bytes:
@@ -160,7 +172,7 @@ def verify(
     """
     if not (message_id and timestamp and signature):
         return Check.UNSIGNED
-    sent_at = _moment(timestamp)
+    sent_at = moment(timestamp)
     if sent_at is None:
         return Check.MALFORMED
     message = b"%b.%b.%b" % (message_id.encode(errors="replace"), timestamp.encode(), body)
@@ -170,7 +182,8 @@ def verify(
     return Check.GENUINE if abs(now - sent_at) <= tolerance else Check.STALE
 
 
-def _moment(timestamp: str) -> datetime | None:
+def moment(timestamp: str) -> datetime | None:
+    """Return the instant of a header in whole seconds since 1970; None when it is not that."""
     # Eleven digits last until the year 5138; `isdecimal` alone would let other scripts' digits through.
     if not (timestamp.isascii() and timestamp.isdecimal() and len(timestamp) <= 11):
         return None

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
+import orjson
+
 from bridge.core.errors import FailureReason
-from bridge.core.events import outbound
+from bridge.core.events import body_of, outbound, wire
 from bridge.core.model import (
     Account,
     Attempt,
@@ -74,9 +76,10 @@ def plan_cause(partner: str) -> str:
 
 
 _REMEDY: Mapping[str, str] = {
-    "account": "Reconnect the account at the partner; what waits for it then goes out by itself.",
+    "account": "Reconnect the account in the partner's dashboard; what waits for it then goes out by itself.",
     "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
     "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
+    FailureReason.NOT_ALLOWED_NOW: "Set `writes: on` for this partner in the configuration; what waits is tried again.",
     FailureReason.OTHER_WORKSPACE: "Put the former key back; to use this one, give it another name under `partners`.",
 }
 
@@ -84,6 +87,14 @@ _REMEDY: Mapping[str, str] = {
 def remedy(kind: str, reason: FailureReason) -> str:
     """Return what a person can do about a cause of this kind that was opened for this reason."""
     return _REMEDY.get(reason) or _REMEDY[kind]
+
+
+def reconnect(account_key: str) -> str:
+    """Return what a person can do about a dead account whose partner makes links to reconnect it."""
+    return (
+        f"POST /v1/accounts/{account_key}/reconnect-link makes a link (valid 10 minutes) where a person reconnects it; "
+        "what waits for it then goes out by itself."
+    )
 
 
 class Step:
@@ -97,6 +108,7 @@ class Step:
         self._base: dict[tuple[type, str], int] = {}
         self._attempts: list[Attempt] = []
         self._events: list[OutboundEvent] = []
+        self._opened: dict[str, tuple[int, dict[str, Any]]] = {}
         self._killed: list[str] = []
 
     def add(self, row: Row) -> Row:
@@ -182,7 +194,7 @@ class Step:
         """Tell a transition of an account."""
         now = self._next(account)
         data = {"subject": {"kind": "account", "id": account.key}, "previous": previous, "current": now.state}
-        data |= {"account": {"id": account.id, "platform": account.platform, "username": account.username}}
+        data |= {"account": account_facts(account)}
         data |= _common(account.partner)
         self._tell(event_type, now, data | facts, platform=account.platform, account=account.id)
 
@@ -212,7 +224,21 @@ class Step:
             self.add(cause)
         else:
             cause = self.edit(known, **opened)
-        self._tell_cause(cause, "attention.opened", "closed", "open", **{"what_to_do": remedy(kind, reason)} | facts)
+        facts = {"waits": [], "what_to_do": remedy(kind, reason)} | facts
+        self._opened[cause_id] = len(self._events), facts
+        self._tell_cause(cause, "attention.opened", "closed", "open", **facts)
+
+    @property
+    def opened(self) -> list[tuple[Cause, list[str]]]:
+        """The causes that this step opens, each with the posts that are known to wait for it."""
+        return [(self._rows[Cause, cause_id], list(facts["waits"])) for cause_id, (_, facts) in self._opened.items()]
+
+    def explain(self, cause_id: str, **facts: Any) -> None:
+        """Add facts, such as what else waits, to what is told of a cause that this step opens."""
+        place, _ = self._opened[cause_id]
+        event = self._events[place]
+        data = orjson.loads(event.body)["data"] | wire(facts)
+        self._events[place] = replace(event, body=body_of(event.type, data, event.created_at))
 
     def close_cause(self, cause_id: str, how: str) -> None:
         """Close a cause and tell it once; nothing when it is not open."""
@@ -227,7 +253,7 @@ class Step:
         data |= _common(cause.partner) | {"reason": cause.reason, "detail": cause.detail, "opened_at": cause.opened_at}
         account = self.world.accounts.get(cause.id.removeprefix("account:"))
         if account is not None:
-            data["account"] = {"id": account.id, "platform": account.platform, "username": account.username}
+            data["account"] = account_facts(account)
         filters = {"platform": account.platform, "account": account.id} if account else {}
         self._tell(event_type, now, data | facts, **filters)
 
@@ -283,6 +309,12 @@ def post_facts(post: Post) -> dict[str, Any]:
         "correlation": post.correlation,
         "post": {"id": post.id, "partner_id": post.partner_id, "state": post.state, "scheduled_at": post.scheduled_at},
     }
+
+
+def account_facts(account: Account, name: str = "") -> dict[str, Any]:
+    """Return what is told of an account; `name` is ours, left out where there is none."""
+    facts = {"id": account.id, "platform": account.platform, "username": account.username}
+    return facts | ({"name": name} if name else {})
 
 
 def target_facts(target: Target) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from bridge.core.model import (
     TargetState,
     WorkState,
 )
+from bridge.core.polling import MISSED, finish
 from bridge.core.retry import Choice, Decision, decide
 from bridge.core.rules import RetryRules, WatchRules
 from bridge.core.states import USABLE
@@ -26,12 +27,9 @@ from bridge.core.step import Step, account_cause
 Judge = Callable[[str, str], Judgement]
 
 _CLOCK_SLACK = timedelta(seconds=5)
-_ONE_DAY = timedelta(days=1)
 _AGAIN = frozenset({Choice.RETRY, Choice.WAIT})
 
 IN_FLIGHT = frozenset({PostState.PENDING, PostState.PUBLISHING, PostState.UNKNOWN})
-ENDED = frozenset({PostState.POSTED, PostState.CANCELED, PostState.VANISHED, PostState.REJECTED})
-MISSED = frozenset({PostState.FAILED, PostState.PARTIAL})
 LIVE = frozenset({TargetState.POSTED, TargetState.DRAFT_DELIVERED})
 _UNSCHEDULED = frozenset({PostState.DRAFT, PostState.PENDING})
 """States of a post that has no schedule: it goes now, or when somebody says so."""
@@ -46,9 +44,13 @@ class Watching:
     judge: Judge
     breaker: int | None = None
 
+    def only_watches(self, post: Post) -> bool:
+        """Whether nothing is done about a post by itself: one that was made elsewhere, unless that is asked for."""
+        return post.adopted and not self.retry.adopted
+
     def retry_of(self, post: Post) -> RetryRules:
-        """Return the rules of a post's retries: one that was made elsewhere gets none, unless that is asked for."""
-        return replace(self.retry, delays=()) if post.adopted and not self.retry.adopted else self.retry
+        """Return the rules of a post's retries."""
+        return replace(self.retry, delays=()) if self.only_watches(post) else self.retry
 
 
 def is_stale(post: Post, snapshot: Snapshot, now: datetime) -> bool:
@@ -60,8 +62,11 @@ def is_stale(post: Post, snapshot: Snapshot, now: datetime) -> bool:
     return any(snapshot.read_at <= at for at in known)
 
 
-def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool:
-    """Apply what a read showed; False when the read is stale and nothing was changed."""
+def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching, *, first: bool = False) -> bool:
+    """Apply what a read showed; False when the read is stale and nothing was changed.
+
+    `first`: the post was never seen before, so its state is told, whatever it is, and nothing of how it came to it.
+    """
     if is_stale(post, snapshot, step.now):
         return False
     shown = {row.account: row for row in snapshot.targets}
@@ -78,13 +83,28 @@ def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching) -> bool
     if snapshot.scheduled_at is None and snapshot.state in _UNSCHEDULED and post.scheduled_at is not None:
         post = step.edit(post, scheduled_at=None, wanted_at=min(post.wanted_at, step.now))
     decisions = _decide_all(step, post, rules)
-    _tell_targets(step, before, decisions)
-    if post.state is not before.state:
+    if first:
+        _tell_post(step, None, step.see(post), decisions)
+    else:
+        _tell_targets(step, before, decisions)
+    if not first and post.state is not before.state:
         _tell_post(step, before.state, step.see(post), decisions)
-    _act(step, step.see(post), decisions)
+    _conclude(step, step.see(post), decisions, rules, quiet=first)
+    return True
+
+
+def unchanged(step: Step, post: Post, rules: Watching) -> None:
+    """Go on with a post of which it is known that it is as it was: time alone may change what is to be done."""
+    _conclude(step, post, _decide_all(step, post, rules), rules)
+
+
+def _conclude(
+    step: Step, post: Post, decisions: Mapping[str, Decision], rules: Watching, *, quiet: bool = False
+) -> None:
+    """Do what follows from a post as it is now; `quiet` about that nothing more is tried."""
+    _act(step, post, decisions, only_watched=rules.only_watches(post), quiet=quiet)
     _tell_stuck(step, step.see(post), rules.watch)
     finish(step, step.see(post), rules.watch)
-    return True
 
 
 def _state(post: Post, snapshot: Snapshot) -> PostState:
@@ -167,9 +187,12 @@ def _decide_all(step: Step, post: Post, rules: Watching) -> dict[str, Decision]:
     for target in post.targets:
         if target.state is TargetState.FAILED and not target.choice:
             wait = rules.judge(target.error or "", target.platform).wait
-            decisions[target.account] = decide(
+            decision = decide(
                 rules.retry_of(post), target, wait, now=step.now, chance=step.moment.chance(), breaker=rules.breaker
             )
+            if rules.only_watches(post) and decision.choice is not Choice.LOOK_AGAIN:
+                decision = Decision(Choice.GIVE_UP, target.reason or decision.reason)
+            decisions[target.account] = decision
     # One command retries them together, so it goes when the last of them may.
     latest = max((d.at for d in decisions.values() if d.choice is Choice.RETRY and d.at), default=None)
     return {a: replace(d, at=latest) if d.choice is Choice.RETRY else d for a, d in decisions.items()}
@@ -210,7 +233,7 @@ def _heal(step: Step, post: Post, target: Target) -> None:
         step.close_cause(cause.id, "a post went out on the account")
 
 
-def _tell_post(step: Step, previous: PostState, post: Post, decisions: Mapping[str, Decision]) -> None:
+def _tell_post(step: Step, previous: PostState | None, post: Post, decisions: Mapping[str, Decision]) -> None:
     facts: dict[str, object] = {}
     failed = next((target for target in post.targets if target.state is TargetState.FAILED), None)
     if post.state in MISSED and failed is not None:
@@ -224,8 +247,11 @@ def _tell_post(step: Step, previous: PostState, post: Post, decisions: Mapping[s
     step.tell_post(post, f"post.{post.state}", previous, **facts)
 
 
-def _act(step: Step, post: Post, decisions: Mapping[str, Decision]) -> None:
-    """Turn decisions into retry commands, parked work and, when nothing is left to do, `post.gave_up`."""
+def _act(step: Step, post: Post, decisions: Mapping[str, Decision], *, only_watched: bool, quiet: bool) -> None:
+    """Turn decisions into retry commands, parked work and, when nothing is left to do, `post.gave_up`.
+
+    Of a post that is only watched nothing is parked, but a dead account needs its person all the same.
+    """
     made = {account: d for account, d in decisions.items() if d.choice is not Choice.LOOK_AGAIN}
     if made:
         rows = tuple(_decided(target, made.get(target.account)) for target in post.targets)
@@ -238,12 +264,15 @@ def _act(step: Step, post: Post, decisions: Mapping[str, Decision]) -> None:
         _retry_at(step, post, at, [account for account, d in made.items() if d.at == at], made)
     for account in (a for a, d in made.items() if d.choice is Choice.PARK):
         _park_retry(step, post, account)
+    if only_watched:
+        for target in (row for row in post.targets if row.account in made and _needs_human(row)):
+            _degrade(step, post, target)
     if post.state in MISSED and not post.gave_up and over:
         why = {target.account: made[target.account].reason for target in post.targets if target.account in made}
         post = step.edit(post, gave_up=True)
-        step.tell_post(
-            post, "post.gave_up", post.state, reason=next(iter(why.values()), post.reason), error=post.error, why=why
-        )
+        facts = {"reason": next(iter(why.values()), post.reason), "error": post.error, "why": why}
+        if not quiet:
+            step.tell_post(post, "post.gave_up", post.state, **facts)
 
 
 def _decided(target: Target, decision: Decision | None) -> Target:
@@ -255,6 +284,10 @@ def _decided(target: Target, decision: Decision | None) -> Target:
 def _is_final(target: Target) -> bool:
     """Whether nothing more happens to a target by itself."""
     return target.state is not TargetState.FAILED or target.choice == Choice.GIVE_UP
+
+
+def _needs_human(target: Target) -> bool:
+    return target.failure is FailureClass.NEEDS_HUMAN
 
 
 def _retry_at(step: Step, post: Post, at: datetime, accounts: list[str], decisions: Mapping[str, Decision]) -> None:
@@ -269,7 +302,7 @@ def _retry_at(step: Step, post: Post, at: datetime, accounts: list[str], decisio
 def _park_retry(step: Step, post: Post, account_id: str) -> None:
     """Park a target's retry: for its account's cause, or (an unknown outcome) for a person to decide."""
     target = next(row for row in post.targets if row.account == account_id)
-    human = target.failure is FailureClass.NEEDS_HUMAN
+    human = _needs_human(target)
     cause = account_cause(post.partner, account_id) if human else ""
     parked = {"state": WorkState.PARKED, "cause": cause, "reason": target.reason, "parked_at": step.now}
     step.new_command(post, CommandKind.RETRY, step.now, payload={"account_ids": [account_id]}, **parked)
@@ -285,11 +318,16 @@ def _park_retry(step: Step, post: Post, account_id: str) -> None:
 
 
 def _degrade(step: Step, post: Post, target: Target) -> None:
-    """A token failure on an account that is listed as active: its cause opens at once."""
+    """A token failure on an account that is listed as usable: its cause opens at once.
+
+    From now on a listing does not mend it, whatever early notice its partner had listed it with.
+    """
     account = step.world.accounts.get(f"{post.partner}:{target.account}")
-    if account is not None and step.see(account).state is AccountState.ACTIVE:
-        account = step.edit(account, state=AccountState.DEGRADED, seen_active=0)
-        step.tell_account(account, "account.degraded", AccountState.ACTIVE, reason=target.reason, error=target.error)
+    before = step.see(account) if account is not None else None
+    if before is not None and before.state in USABLE and (before.detail or before.state is AccountState.ACTIVE):
+        account = step.edit(before, state=AccountState.DEGRADED, detail="", seen_active=0)
+        if before.state is AccountState.ACTIVE:
+            step.tell_account(account, "account.degraded", before.state, reason=target.reason, error=target.error)
     cause = account_cause(post.partner, target.account)
     assert target.reason is not None  # Judged targets have one.
     step.open_cause(cause, post.partner, target.reason, target.error or "", waits=[post.id])
@@ -302,42 +340,6 @@ def _tell_stuck(step: Step, post: Post, rules: WatchRules) -> None:
     if since is not None and not post.stuck and step.now - since >= rules.stuck_after:
         post = step.edit(post, stuck=True)
         step.tell_post(post, "post.stuck", post.state, since=since)
-
-
-def finish(step: Step, post: Post, rules: WatchRules) -> None:
-    """Set when the post ended and when it is read next."""
-    ended = post.state in ENDED or (post.state in MISSED and post.gave_up)
-    post = step.edit(post, ended_at=(post.ended_at or step.now) if ended else None)
-    step.edit(post, poll_at=next_poll(post, step.now, rules))
-
-
-def next_poll(post: Post, now: datetime, rules: WatchRules) -> datetime | None:
-    """Return when a post is read next; None when it is not watched any more.
-
-    In flight: first_poll, stretching with a fifth of its age to max_poll. Scheduled: max_poll until shortly before its
-    time. Ended: once more after `last_read_after`; while a posted target has no URL, again at twice the age for a day.
-    """
-    if post.partner_id is None or post.state in (PostState.REJECTED, PostState.CANCELED, PostState.VANISHED):
-        return None
-    if post.ended_at is not None:
-        return _last_reads(post, post.ended_at, now, rules)
-    if post.state is PostState.SCHEDULED and post.scheduled_at is not None and post.scheduled_at > now:
-        return max(min(now + rules.max_poll, post.scheduled_at), now + rules.first_poll)
-    if post.state in MISSED:
-        looking = any(target.state is TargetState.FAILED and not target.choice for target in post.targets)
-        return now + (rules.first_poll if looking else rules.max_poll)
-    if post.state is PostState.DRAFT:
-        return now + rules.max_poll
-    since = post.in_flight_since or post.scheduled_at or now
-    return now + min(max((now - since) / 5, rules.first_poll), rules.max_poll)
-
-
-def _last_reads(post: Post, ended_at: datetime, now: datetime, rules: WatchRules) -> datetime | None:
-    age = now - ended_at
-    if age < rules.last_read_after:
-        return ended_at + rules.last_read_after
-    unlinked = any(target.state is TargetState.POSTED and not target.url for target in post.targets)
-    return now + age if unlinked and age < _ONE_DAY else None
 
 
 def take(step: Step, post: Post, receipt: Receipt, rules: WatchRules) -> Post:

@@ -12,8 +12,8 @@ import structlog
 
 from bridge.core.errors import Conflict, StoreError
 from bridge.core.mapping import Directory, NamedAccount
-from bridge.core.model import Post
-from bridge.core.step import Moment, Step, World
+from bridge.core.model import Cause, Post, Write
+from bridge.core.step import Moment, Step, World, account_cause, account_facts, reconnect
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Partner, Store
 
@@ -21,6 +21,9 @@ log = structlog.get_logger("bridge")
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+NAMED = 20
+"""How many of the posts that wait for a cause are named when it opens."""
 
 TRIES = 5
 """How often a step is decided anew when its rows changed under it."""
@@ -96,6 +99,7 @@ class Kit:
 
     async def record_all(self, steps: Sequence[Step]) -> list[bool]:
         """Write steps in one go, each whole or not at all; an empty step counts as written."""
+        await self.explain(steps)
         writes = [step.write() for step in steps if step]
         answers = iter(await self.store.record(writes) if writes else ())
         kept = [next(answers) if step else True for step in steps]
@@ -104,6 +108,11 @@ class Kit:
             for write, ok in zip(writes, (ok for ok, step in zip(kept, steps, strict=True) if step), strict=True)
             if ok
         ]
+        await self.note(written)
+        return kept
+
+    async def note(self, written: Sequence[Write]) -> None:
+        """Count what writes that were kept tell, and look at the accounts anew when they changed any."""
         for write in written:
             for event in write.events:
                 self.metrics.transition(event.type)
@@ -111,7 +120,24 @@ class Kit:
                 self.metrics.key_blocked(key.name, key.blocked is not None)
         if any(write.accounts or write.keys for write in written):
             await self.book.refresh(self.store)
-        return kept
+
+    async def explain(self, steps: Sequence[Step]) -> None:
+        """Say of each cause that a step opens which account it is about, what waits for it, and what to do."""
+        for step in steps:
+            for cause, known in step.opened:
+                step.explain(cause.id, **await self._about(step.world, cause, known))
+
+    async def _about(self, world: World, cause: Cause, known: Sequence[str]) -> dict[str, object]:
+        account_id = cause.id.removeprefix(account_cause(cause.partner, "")) if cause.kind == "account" else None
+        waits = list(dict.fromkeys([*known, *await self.store.waiting(cause, account_id)]))
+        facts: dict[str, object] = {"waits": waits[:NAMED], "waiting": len(waits), "account": None}
+        if account_id is not None:
+            name = self.book.directory.name_of(cause.partner, account_id)
+            account = world.accounts.get(f"{cause.partner}:{account_id}")
+            facts["account"] = account_facts(account, name) if account is not None else {"id": account_id, "name": name}
+            if cause.partner in self.partners and self.partners[cause.partner].links:
+                facts["what_to_do"] = reconnect(f"{cause.partner}:{account_id}")
+        return facts
 
 
 class Pump(Generic[Item]):

@@ -1,14 +1,14 @@
 """Act: what a person asks of a post: edit, cancel, retry, send, drop, "it is live"."""
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from bridge.core import actions
-from bridge.core.errors import Conflict, Fault, Problem
-from bridge.core.mapping import Wanted, resolve, targets
-from bridge.core.model import Account, Command, Endpoint, Json, Post
+from bridge.core.errors import Conflict, FailureClass, Fault, PartnerError, Problem
+from bridge.core.mapping import Wanted, is_glob, may_use, resolve, targets
+from bridge.core.model import Account, Command, Endpoint, Json, Link, Post, Target
 from bridge.core.request import invalid, parse_request
 from bridge.core.step import Step
 from bridge.flows import Kit, log
@@ -44,7 +44,8 @@ class Actions:
 
         def decide(step: Step, post: Post, commands: list[Command]) -> Command | None:
             self._check(post, actions.under_way(commands), changes, wanted)
-            return actions.edit(step, post, commands, changes, targets(wanted) if wanted else None)
+            rows = targets(wanted) if wanted else None
+            return actions.edit(step, post, commands, changes, rows, hosts=self._hosts(post, changes, rows))
 
         return await self._act("edited", post_id, allowed, decide)
 
@@ -79,6 +80,39 @@ class Actions:
             raise Problem(409, "changed_meanwhile", "The endpoint was changed meanwhile. Ask again.")
         log.info("endpoint.enabled", endpoint=name)
         return endpoint
+
+    async def reconnect_link(self, word: str, allowed: Sequence[str]) -> tuple[Account, Link]:
+        """Make an address where a person reconnects an account, given our name, `KEY:ID`, or the partner's id alone.
+
+        Whoever has the address can connect an account in the customer's name: it is told to the caller and nobody else.
+        """
+        account = self._account(word, allowed)
+        if account.partner not in self.kit.partners:
+            raise _no_key(account.partner, "so its accounts cannot be reconnected from here")
+        try:
+            link = await self.kit.partners[account.partner].reconnect_link(account.id)
+        except PartnerError as error:
+            raise _no_answer(account, error) from error
+        if link is None:
+            detail = f"Accounts of {account.partner} are reconnected in the partner's own dashboard; it makes no links."
+            raise Problem(409, "no_reconnect_link", detail, extra={"account": account.key})
+        log.info("account.link_made", account=account.key, expires_at=link.expires_at)
+        return account, link
+
+    def _account(self, word: str, allowed: Sequence[str]) -> Account:
+        directory = self.kit.book.directory
+        found = [] if is_glob(word) else directory.find(word)
+        account = found[0].account if found else None
+        if account is None:
+            detail = f"There is no account {word[:60]!r} that was ever listed. GET /v1/accounts lists them."
+            raise Problem(404, "no_such_account", detail)
+        if not may_use(found[0], allowed):
+            raise Problem(403, "account_not_allowed", f"This token may not use {word[:60]!r}.")
+        same = [one.key for one in directory.accounts.values() if one.id == word]
+        if len(same) > 1:
+            detail = f"Several keys see the account {word[:60]!r}. Name one of {', '.join(sorted(same))[:120]}."
+            raise Problem(409, "account_not_unique", detail, extra={"accounts": sorted(same)})
+        return account
 
     async def find(self, post_id: str) -> str:
         """Return our id of a post, given our id or `PARTNER:ID`."""
@@ -128,6 +162,13 @@ class Actions:
         faults += _split_by(partner, content, accounts)
         if faults:
             raise invalid(list(dict.fromkeys(faults)))
+
+    def _hosts(self, post: Post, changes: Mapping[str, Any], rows: Sequence[Target] | None) -> Sequence[str]:
+        """Return the addresses of changed media that its partner must have stored first."""
+        if changes.get("media") is None:
+            return ()
+        accounts = self._known(post.partner, [row.account for row in rows or post.targets])
+        return self.kit.partners[post.partner].to_host({"media": changes["media"]}, accounts)
 
     def _known(self, partner: str, ids: Sequence[str]) -> list[Account]:
         found = (self.kit.book.directory.current(partner, account_id) for account_id in ids)
@@ -194,9 +235,27 @@ def _split_by(partner: Partner, content: Json, accounts: Sequence[Account]) -> l
 
 
 def _not_configured(post: Post) -> Problem:
-    detail = f"There is no key {post.partner!r} under `partners` any more, so nothing can be done to its posts."
-    remedy = "Put it back and restart, then ask again."
-    return Problem(409, "partner_not_configured", f"{detail} {remedy}", extra={"partner": post.partner})
+    return _no_key(post.partner, "so nothing can be done to its posts")
+
+
+def _no_key(partner: str, so: str) -> Problem:
+    detail = f"There is no key {partner!r} under `partners` any more, {so}. Put it back and restart, then ask again."
+    return Problem(409, "partner_not_configured", detail, extra={"partner": partner})
+
+
+def _no_answer(account: Account, error: PartnerError) -> Problem:
+    """Say why a partner made no link: 503 when it may later, 502 when it refused."""
+    extra = {"account": account.key, "reason": error.reason, "partner_status": error.status}
+    log.warning("account.link_refused", account=account.key, reason=error.reason, status=error.status)
+    if error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS):
+        detail = f"{account.partner} did not answer ({error.reason}). Ask again later."
+        wait = error.retry_after or _COME_BACK
+        return Problem(503, "partner_unavailable", detail, retry_after=wait, extra=extra)
+    detail = f"{account.partner} made no link ({error.reason}): {error.detail}"
+    return Problem(502, "partner_refused", detail, extra=extra)
+
+
+_COME_BACK = timedelta(seconds=30)
 
 
 def _refuse_foreign(post: Post, allowed: Sequence[str]) -> None:

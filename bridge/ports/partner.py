@@ -89,7 +89,7 @@ class Partner(Protocol):
     budget (commands before reads) and obeys `hold`. `sweeps` says that `read` learns of changes by one list call, so it
     is worth a call before a post is due. `breaker` is the number of failures with the same content after which the
     partner refuses it for good (its own tries count), None where there is no such number. `writes` False: it is told
-    nothing. `limits` is what `host` takes.
+    nothing. `limits` is what `host` takes. `links` says that `reconnect_link` makes one.
     """
 
     name: str
@@ -98,6 +98,7 @@ class Partner(Protocol):
     breaker: int | None
     writes: bool
     limits: MediaLimits
+    links: bool
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
         """Judge a request by the partner's published limits, for these accounts, all faults at once."""

@@ -162,6 +162,18 @@ class Store(Protocol):
         """Parked commands with their posts (not claimed), oldest id first, ids greater than `after`."""
         ...
 
+    async def waiting(self, cause: Cause, account: str | None) -> list[str]:
+        """Ids of at most 1,000 posts that a cause keeps, oldest first: what is parked for it and what it will meet.
+
+        For the cause of an `account` (the partner's id) that is what has yet to go out on it, at the partner or here;
+        for that of a key what has yet to be sent.
+        """
+        ...
+
+    async def unsure(self, partner: str) -> list[ClaimedCommand]:
+        """Publishes of a key (not claimed) whose bytes may have reached the partner, and whose post has no id there."""
+        ...
+
     async def find_deliveries(self, find: Find) -> list[Delivery]:
         """Deliveries, newest first."""
         ...

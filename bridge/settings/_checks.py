@@ -6,8 +6,9 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
-from bridge.core.mapping import render_caption
-from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.captions import render_caption
+from bridge.core.model import ADOPTED
+from bridge.core.rules import PublishRules, SourceRules, WatchRules
 from bridge.core.signing import secret_key
 from bridge.settings._build import PLACEHOLDER
 from bridge.settings._tree import Faults, Trail, nearest
@@ -41,6 +42,7 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> 
     _server(built.get("server", Server()), faults)
     _database(built.get("database", Database()), tree, faults)
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
+    _sources(built["sources"], built["partners"], _keys(tree, "partners"), faults)
 
 
 def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
@@ -54,8 +56,9 @@ def _names(tree: Mapping[str, Any], faults: Faults) -> None:
         for name in _keys(tree, section):
             if not _NAME.fullmatch(name):
                 faults.add((section, name), "is not a name", remedy)
-    if "api" in _keys(tree, "sources"):
-        faults.add(("sources", "api"), "is the built-in source", "Choose another name.")
+    for name in ("api", ADOPTED):
+        if name in _keys(tree, "sources"):
+            faults.add(("sources", name), "is the name of a built-in source", "Choose another name.")
 
 
 def _tokens(tokens: Iterable[Token | None], faults: Faults) -> None:
@@ -183,9 +186,30 @@ def _rules(publish: PublishRules, watch: WatchRules, faults: Faults) -> None:
     ):
         if longer and not faults.within((section, most)):
             faults.add((section, first), f"is longer than {section}.{most}", "Make it as long, or shorter.")
-    if publish.caption is not None:
-        for fault in render_caption(publish.caption, _SAMPLE)[1]:
-            faults.add(("publish", "caption"), fault.problem, "It sees caption, title, url, excerpt and tags.")
+    _templates(publish, ("publish",), faults)
+
+
+def _templates(rules: SourceRules, trail: Trail, faults: Faults) -> None:
+    templates: list[tuple[Trail, str | None]] = [((*trail, "caption"), rules.caption)]
+    templates += (((*trail, "captions", word), text) for word, text in rules.captions.items())
+    for path, template in templates:
+        for fault in render_caption(template, _SAMPLE)[1] if template is not None else ():
+            faults.add(path, fault.problem, "It sees caption, title, url, excerpt and tags.")
+
+
+def _sources(sources: Mapping[str, Entry], partners: Mapping[str, Entry], names: Iterable[str], faults: Faults) -> None:
+    """Check the templates of sources; one that names a partner brings its webhooks, so it is of that partner's kind."""
+    for name, entry in sources.items():
+        if isinstance(entry.config, SourceRules):
+            _templates(entry.config, ("sources", name), faults)
+        partner, trail = getattr(entry.config, "partner", None), ("sources", name, "partner")
+        if partner in (None, PLACEHOLDER):
+            continue
+        if partner not in names:
+            faults.add(trail, f"{partner!r} is not under partners", nearest(str(partner), names))
+        elif partner in partners and partners[partner].kind != entry.kind:
+            remedy = f"Name a partner of kind {entry.kind}."
+            faults.add(trail, f"{partner!r} is of kind {partners[partner].kind}", remedy)
 
 
 def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]:
@@ -199,10 +223,20 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
         base_url = (tree["partners"][name] or {}).get("base_url", "")
         if isinstance(base_url, str) and base_url.startswith("http://"):
             yield f"partners.{name}.base_url: is plain http, so the key travels in the clear."
+        if not getattr(built["partners"][name].config, "writes", True):
+            yield f"partners.{name}.writes: is off, so nothing is published, edited, retried or canceled there."
+    for name, entry in built["sources"].items():
+        if min((len(secret) for secret in _secrets_of(entry.config)), default=_SHORT_TOKEN) < _SHORT_TOKEN:
+            yield f"sources.{name}.secret: is shorter than {_SHORT_TOKEN} characters and may be guessed."
     for name, other in _same_accounts(built["accounts"]):
         yield f"accounts.{name}: is the same account as {other}."
     if built["retry"].ambiguous == "retry":
         yield "retry.ambiguous: retry may publish a post twice when a network's answer was lost."
+
+
+def _secrets_of(config: object) -> tuple[str, ...]:
+    found = getattr(config, "secret", ())
+    return found if isinstance(found, tuple) else ()
 
 
 def _open_tokens(tokens: Iterable[Token]) -> Iterator[str]:

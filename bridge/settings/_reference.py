@@ -10,7 +10,7 @@ from bridge.settings._types import NAMED, ORDER, SECTIONS, Kinds, Token
 
 _SECRET = {"$ref": "#/$defs/secret"}
 _SECRETS = {"anyOf": [_SECRET, {"type": "array", "items": _SECRET, "minItems": 1}]}
-_WORDS = {"string": "text", "boolean": "true or false", "null": "nothing"}
+_WORDS = {"string": "text", "boolean": "true or false", "null": "nothing", "object": "mapping"}
 
 
 def json_schema(kinds: Kinds) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Wi
 
 from bridge.core.events import EVENT_TYPES, matches
 from bridge.core.mapping import NamedAccount
-from bridge.core.rules import DeliverRules, Limits, PublishRules, Retention, RetryRules, WatchRules
+from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, Secrets, WatchRules
 from bridge.core.units import Duration, Size
 from bridge.settings._tree import nearest
 
@@ -43,10 +43,6 @@ def _pattern(text: str) -> str:
     return text
 
 
-def _several(value: object) -> object:
-    return value if isinstance(value, (list, tuple)) else (value,)
-
-
 Network = Annotated[
     IPv4Network | IPv6Network,
     BeforeValidator(_network),
@@ -55,7 +51,6 @@ Network = Annotated[
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
 EventPattern = Annotated[str, AfterValidator(_pattern)]
-Secrets = Annotated[tuple[str, ...], BeforeValidator(_several), Field(min_length=1)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +189,7 @@ class Settings:
     watch: WatchRules = field(default_factory=WatchRules)
     retry: RetryRules = field(default_factory=RetryRules)
     deliver: DeliverRules = field(default_factory=DeliverRules)
+    media: MediaRules = field(default_factory=MediaRules)
     limits: Limits = field(default_factory=Limits)
     network: Reach = field(default_factory=Reach)
     retention: Retention = field(default_factory=Retention)
@@ -210,6 +206,7 @@ SECTIONS: dict[str, type] = {
     "watch": WatchRules,
     "retry": RetryRules,
     "deliver": DeliverRules,
+    "media": MediaRules,
     "limits": Limits,
     "network": Reach,
     "retention": Retention,
@@ -222,6 +219,6 @@ NAMED: dict[str, type] = {"accounts": AccountEntry, "endpoints": EndpointEntry}
 
 ORDER = (
     "server", "database", "tokens", "partners", "accounts", "sources", "endpoints",
-    "publish", "watch", "retry", "deliver", "limits", "network", "retention", "log",
+    "publish", "watch", "retry", "deliver", "media", "limits", "network", "retention", "log",
 )  # fmt: skip
 """All sections, in the order of the reference."""

@@ -39,6 +39,7 @@ def event_conditions(find: Find) -> list[ColumnElement[bool]]:
     own = events.c
     conditions = list(_page(find, events, own.received_at))
     conditions += _equal((own.source, find.source), (own.id, find.event_id), (own.external_id, find.external_id))
+    conditions += _equal((own.key, find.key))
     if find.type:
         conditions.append(own.intent == find.type)
     if of_posts := list(_post_filters(find)):

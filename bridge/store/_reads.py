@@ -1,6 +1,6 @@
 """What the store answers: reads of one connection in one snapshot."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,12 +12,14 @@ from bridge.core.model import (
     Attempt,
     Cause,
     Command,
+    CommandKind,
     Delivery,
     Endpoint,
     Event,
     Key,
     OutboundEvent,
     Post,
+    PostState,
     WorkState,
 )
 from bridge.ports import ClaimedCommand, Find, Timeline
@@ -34,12 +36,19 @@ from bridge.store._rows import (
     OUTBOUND,
     POSTS,
     Codec,
+    Row,
 )
 from bridge.store._sql import Sql, Statement
 from bridge.store._tables import attempts, commands, deliveries, in_state, outbound_events, posts
 from bridge.store._types import to_micros
 
 _PAGE_LOOKED_AT = 200
+_MOST_WAITING = 1_000
+_KEPT: Mapping[str, tuple[PostState, ...]] = {
+    "account": (PostState.ACCEPTED, PostState.PARKED, PostState.SCHEDULED, PostState.PENDING),
+    "key": (PostState.ACCEPTED, PostState.PARKED),
+}
+"""By kind of cause, the states of posts that it keeps beside what is parked for it."""
 
 
 class Reads:
@@ -73,6 +82,8 @@ class Reads:
         )
         self._tracked = sql.one(_tracked())
         self._parked = sql.one(_parked())
+        self._parked_for = sql.one(_parked_for())
+        self._unsure = sql.one(_unsure())
         self._all = {codec: sql.one(select(*codec.columns)) for codec in (ACCOUNTS, KEYS, CAUSES, ENDPOINTS)}
 
     def tracked(self, connection: Connection, partner: str, now: datetime, limit: int) -> list[Post]:
@@ -155,8 +166,22 @@ class Reads:
 
     def parked(self, connection: Connection, limit: int, after: str) -> list[ClaimedCommand]:
         """Return parked commands with their posts, by id."""
-        rows, width = self._parked.rows(connection, after=after, most=limit), len(COMMANDS.columns)
-        return [ClaimedCommand(COMMANDS.decode(row[:width]), POSTS.decode(row[width:])) for row in rows]
+        return _with_posts(self._parked.rows(connection, after=after, most=limit))
+
+    def waiting(self, connection: Connection, cause: Cause, account: str | None) -> list[str]:
+        """Return the ids of posts that a cause keeps, oldest first."""
+        found = {row[0] for row in self._parked_for.rows(connection, cause=cause.id, most=_MOST_WAITING)}
+        states = _KEPT.get(cause.kind, ())
+        if states:
+            find = Find(partner=cause.partner, account=account)
+            conditions = [*post_conditions(find), in_state(posts.c.state, *states)]
+            kept = self._page(connection, POSTS, conditions, _MOST_WAITING)
+            found |= {post.id for post in kept if is_wanted(post, find)}
+        return sorted(found)[:_MOST_WAITING]
+
+    def unsure(self, connection: Connection, partner: str) -> list[ClaimedCommand]:
+        """Return publishes whose bytes may have reached the partner."""
+        return _with_posts(self._unsure.rows(connection, partner=partner))
 
     def delivery(
         self, connection: Connection, delivery_id: str
@@ -226,3 +251,33 @@ def _parked() -> ClauseElement:
         .order_by(commands.c.id)
         .limit(bindparam("most"))
     )
+
+
+def _parked_for() -> ClauseElement:
+    return (
+        select(commands.c.post_id)
+        .where(in_state(commands.c.state, WorkState.PARKED), commands.c.cause == bindparam("cause"))
+        .order_by(commands.c.id)
+        .limit(bindparam("most"))
+    )
+
+
+def _unsure() -> ClauseElement:
+    return (
+        select(*COMMANDS.columns, *POSTS.columns)
+        .join(posts, posts.c.id == commands.c.post_id)
+        .where(
+            posts.c.partner == bindparam("partner"),
+            in_state(posts.c.state, PostState.ACCEPTED, PostState.PARKED, PostState.UNKNOWN),
+            posts.c.partner_id.is_(None),
+            in_state(commands.c.kind, CommandKind.PUBLISH),
+            commands.c.body.is_not(None),
+        )
+        .order_by(commands.c.id)
+    )
+
+
+def _with_posts(rows: Iterable[Row]) -> list[ClaimedCommand]:
+    """Return commands with their posts, out of rows that have the columns of both."""
+    width = len(COMMANDS.columns)
+    return [ClaimedCommand(COMMANDS.decode(row[:width]), POSTS.decode(row[width:])) for row in rows]

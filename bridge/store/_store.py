@@ -175,6 +175,14 @@ class SqlStore:
         """See `bridge.ports.Store.parked`."""
         return await self._read(self._reads.parked, limit, after)
 
+    async def waiting(self, cause: Cause, account: str | None) -> list[str]:
+        """See `bridge.ports.Store.waiting`."""
+        return await self._read(self._reads.waiting, cause, account)
+
+    async def unsure(self, partner: str) -> list[ClaimedCommand]:
+        """See `bridge.ports.Store.unsure`."""
+        return await self._read(self._reads.unsure, partner)
+
     async def find_deliveries(self, find: Find) -> list[Delivery]:
         """See `bridge.ports.Store.find_deliveries`."""
         return await self._read(self._reads.find_deliveries, find)

@@ -181,6 +181,7 @@ accounts = Table(
     _column("type"),
     _column("state", Word(AccountState)),
     _column("raw_status"),
+    _column("detail"),
     _column("capabilities", JsonText, null=True),
     _column("misses", Integer),
     _column("seen_active", Integer),

@@ -12,6 +12,7 @@ from bridge.web import accounts, deliveries, events, ops, posts
 from bridge.web._call import Answer, Call, Endpoint, Handler, Health, Web, dump
 from bridge.web._edge import Edge
 from bridge.web._table import ADMIN, PUBLIC, Operation
+from bridge.web.hooks import Hooks
 from bridge.web.openapi import document
 from bridge.web.publish import Publish
 
@@ -33,6 +34,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "drop_post": posts.drop_post,
     "confirm_post": posts.confirm_post,
     "list_accounts": accounts.list_accounts,
+    "reconnect_account": accounts.reconnect_account,
     "list_causes": accounts.list_causes,
     "list_endpoints": deliveries.list_endpoints,
     "enable_endpoint": deliveries.enable_endpoint,
@@ -65,10 +67,12 @@ def _app(web: Web, operations: Iterable[Operation]) -> Edge:
     handlers = {**_HANDLERS, "openapi": openapi}
     routes = [Route(one.path, _endpoint(web, one, handlers), methods=[one.method]) for one in operations]
     # The edge answers every error itself, so Starlette's own two layers for that would only cost time.
-    return Edge(Router(routes=routes, redirect_slashes=False), web.metrics)
+    return Edge(Router(routes=routes, redirect_slashes=False), web.metrics, web.writes_off)
 
 
 def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -> ASGIApp:
     if operation.name == "publish":
         return Publish(web)
+    if operation.name == "receive_hook":
+        return Hooks(web)
     return Endpoint(web, handlers[operation.name], operation.scope)

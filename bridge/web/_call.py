@@ -38,7 +38,8 @@ class Web:
     """What the HTTP room works with.
 
     `public_url` is the address that senders use, without a path (None: what they asked for); `max_body` bounds a
-    request, in bytes. `with_admin` puts the probes and metrics on the public listener too.
+    request, in bytes. `with_admin` puts the probes and metrics on the public listener too. `writes_off` names the
+    partners that are told nothing: every answer says so.
     """
 
     ingest: Ingest
@@ -52,6 +53,7 @@ class Web:
     max_body: int
     health: Health
     with_admin: bool
+    writes_off: tuple[str, ...] = ()
 
 
 def dump(value: Any) -> bytes:

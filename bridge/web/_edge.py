@@ -4,6 +4,7 @@ A problem document (RFC 9457): `{"type": "urn:bridge:problem:invalid_request", "
 "status": 422, "detail": "...", "errors": [{"field", "problem", "remedy"}]}`, with more members where they help.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 from math import ceil
 from time import perf_counter
@@ -14,6 +15,7 @@ from starlette.routing import BaseRoute, Router
 from starlette.types import Message, Receive, Scope, Send
 
 from bridge.core.errors import Conflict, Problem, StoreError, StoreFull
+from bridge.core.signing import Unverified
 from bridge.flows import log
 from bridge.metrics import OTHER, Metrics
 from bridge.web._body import Disconnected
@@ -33,10 +35,15 @@ _REFUSALS = {
 
 
 class Edge:
-    """Answers what the app raises, adds the headers that every answer has, counts and logs."""
+    """Answers what the app raises, adds the headers that every answer has, counts and logs.
 
-    def __init__(self, app: Router, metrics: Metrics) -> None:
+    `writes_off` names the partners that are told nothing; every answer names them in `Bridge-Writes-Off`.
+    """
+
+    def __init__(self, app: Router, metrics: Metrics, writes_off: Sequence[str] = ()) -> None:
         self._app, self._metrics, self._log = app, metrics, log.bind()
+        off = ", ".join(writes_off).encode()
+        self._headers: Headers = (*_SECURITY, (b"bridge-writes-off", off)) if off else _SECURITY
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -49,7 +56,7 @@ class Edge:
             return
         # Starlette's routes then raise what they cannot answer, instead of answering in plain text.
         scope["app"] = self._app
-        watched = _Watched(send)
+        watched = _Watched(send, self._headers)
         started = perf_counter()
         try:
             await self._app(scope, receive, watched)
@@ -66,6 +73,9 @@ class Edge:
     def _problem(self, scope: Scope, error: Exception) -> Problem:
         """Say what an error means for the caller."""
         match error:
+            case Unverified():
+                self._metrics.auth_failure(scope["path_params"]["source"], error.check)
+                return error
             case Problem():
                 if (reason := _REFUSALS.get(error.slug)) is not None:
                     self._metrics.auth_failure("api", reason)
@@ -97,18 +107,18 @@ class Edge:
 
 
 class _Watched:
-    """Sends, and remembers the status."""
+    """Sends with more headers, and remembers the status."""
 
-    __slots__ = ("_send", "status")
+    __slots__ = ("_headers", "_send", "status")
 
-    def __init__(self, send: Send) -> None:
-        self._send = send
+    def __init__(self, send: Send, headers: Headers) -> None:
+        self._send, self._headers = send, headers
         self.status = 0
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            message["headers"] = [*message.get("headers", ()), *_SECURITY]
+            message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)
 
 

@@ -8,7 +8,7 @@ import orjson
 from bridge.core.mapping import Wanted, may_use
 from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
 from bridge.core.redact import Redactor
-from bridge.core.step import remedy
+from bridge.core.step import reconnect, remedy
 
 Shape = dict[str, Any]
 
@@ -180,6 +180,7 @@ def account_shape(account: Account, name: str) -> Shape:
         "type": account.type,
         "state": account.state,
         "raw_status": account.raw_status,
+        "detail": account.detail or None,
         "capabilities": account.capabilities,
         "first_seen_at": account.first_seen_at,
         "last_seen_at": account.last_seen_at,
@@ -187,8 +188,10 @@ def account_shape(account: Account, name: str) -> Shape:
     }
 
 
-def cause_shape(cause: Cause, waiting: Sequence[str]) -> Shape:
-    """A cause, with the first of the posts that wait for it."""
+def cause_shape(cause: Cause, waiting: Sequence[str], *, links: bool) -> Shape:
+    """A cause, with the first of the posts that wait for it; `links`: its partner makes links to reconnect accounts."""
+    by_link = links and cause.kind == "account"
+    do = reconnect(cause.id.removeprefix("account:")) if by_link else remedy(cause.kind, cause.reason)
     return {
         "id": cause.id,
         "kind": cause.kind,
@@ -199,7 +202,7 @@ def cause_shape(cause: Cause, waiting: Sequence[str]) -> Shape:
         "opened_at": cause.opened_at,
         "closed_at": cause.closed_at,
         "waiting": {"count": len(waiting), "posts": list(waiting[:20])},
-        "what_to_do": remedy(cause.kind, cause.reason) if cause.open else None,
+        "what_to_do": do if cause.open else None,
     }
 
 

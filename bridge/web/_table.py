@@ -34,6 +34,10 @@ PUBLIC = (
         {200: "Published", 202: "Published"},
     ),
     Operation(
+        "POST", "/hooks/{source}", "receive_hook", "Take what a configured source sends; the source checks who it is.",
+        body="Hook", answers={200: "Hooked"},
+    ),
+    Operation(
         "GET", "/v1/events", "list_events", "List what came in, newest first.", "read", (*events.FILTERS, *PAGE),
         answers={200: "Events"},
     ),
@@ -63,6 +67,11 @@ PUBLIC = (
     Operation(
         "GET", "/v1/accounts", "list_accounts", "List accounts, open causes and what waits.", "read", accounts.FILTERS,
         answers={200: "Accounts"},
+    ),
+    Operation(
+        "POST", "/v1/accounts/{id}/reconnect-link", "reconnect_account",
+        "Make an address where a person reconnects an account (our name, KEY:ID, or the partner's id).", "publish",
+        answers={200: "ReconnectLink"},
     ),
     Operation(
         "GET", "/v1/causes", "list_causes", "List what a person must act on.", "read", accounts.FILTERS,

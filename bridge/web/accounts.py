@@ -8,7 +8,7 @@ from bridge.core.step import account_cause
 from bridge.ports import Store
 from bridge.web._call import Answer, Call, Web
 from bridge.web._query import Query
-from bridge.web._shapes import account_shape, cause_shape, listed, may_see, may_see_account
+from bridge.web._shapes import Shape, account_shape, cause_shape, listed, may_see, may_see_account
 
 FILTERS = ("partner", "state")
 _PARKED_PAGE = 500
@@ -30,9 +30,16 @@ async def list_accounts(web: Web, call: Call) -> Answer:
         wanted = partner in (None, account.partner) and state in (None, account.state)
         if wanted and may_see_account(account.partner, account.id, name, call.allowed):
             cause = causes.get(account_cause(account.partner, account.id))
-            opened = [cause_shape(cause, waiting[cause.id])] if cause is not None and cause.open else []
+            opened = [_shape(web, cause, waiting)] if cause is not None and cause.open else []
             items.append(account_shape(account, name) | {"causes": opened})
     return Answer.json(listed(items))
+
+
+async def reconnect_account(web: Web, call: Call) -> Answer:
+    """Answer an address where a person reconnects an account."""
+    account, link = await web.actions.reconnect_link(call.param("id"), call.allowed)
+    name = web.ingest.kit.book.directory.name_of(account.partner, account.id)
+    return Answer.json({"url": link.url, "expires_at": link.expires_at, "account": account_shape(account, name)})
 
 
 async def list_causes(web: Web, call: Call) -> Answer:
@@ -43,9 +50,14 @@ async def list_causes(web: Web, call: Call) -> Answer:
     query.check()
     waiting = await _waiting(web.store, call)
     causes = [cause for cause in (await web.store.causes()).values() if partner in (None, cause.partner)]
-    shown = [cause_shape(cause, waiting[cause.id]) for cause in causes if _may_see(web, call, cause)]
+    shown = [_shape(web, cause, waiting) for cause in causes if _may_see(web, call, cause)]
     shown = [cause for cause in shown if cause["state"] == state]
     return Answer.json(listed(sorted(shown, key=lambda cause: cause["opened_at"])))
+
+
+def _shape(web: Web, cause: Cause, waiting: Mapping[str, list[str]]) -> Shape:
+    partner = web.ingest.kit.partners.get(cause.partner)
+    return cause_shape(cause, waiting[cause.id], links=partner is not None and partner.links)
 
 
 def _may_see(web: Web, call: Call, cause: Cause) -> bool:

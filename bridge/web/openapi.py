@@ -45,6 +45,11 @@ def _list(of: Schema) -> Schema:
 
 _REQUEST: Mapping[str, Schema] = {
     "caption": _MAYBE,
+    "captions": {
+        "type": ["object", "null"],
+        "additionalProperties": _TEXT,
+        "description": "Captions by platform, such as x or linkedin; each goes before `caption`.",
+    },
     "text": _MAYBE,
     "media": {
         "anyOf": [_ANY, _TEXT, _many(_TEXT)],
@@ -133,6 +138,11 @@ SCHEMAS: Mapping[str, Schema] = {
         "event_id", "duplicate", "status", "posts", "warnings",
         event_id=_TEXT, duplicate=_FLAG, status=_TEXT, posts=_many(_ref("Brief")), warnings=_many(_ANY),
     ),
+    "Hook": {"type": "object", "description": "Whatever the kind of the source says; of most kinds the vendor's own."},
+    "Hooked": _object(
+        "event_id", "duplicate", event_id=_TEXT, duplicate=_FLAG, status=_TEXT, posts=_many(_ref("Brief")),
+        warnings=_many(_ANY), reason=_TEXT,
+    ),
     "Brief": _object(*_BRIEF, **_BRIEF),
     "Post": _object(*_POST, **_POST),
     "Posts": _list(_ref("Post")),
@@ -158,6 +168,9 @@ SCHEMAS: Mapping[str, Schema] = {
         causes=_many(_ref("Cause")),
     ),
     "Accounts": _list(_ref("Account")),
+    "ReconnectLink": _object(
+        "url", "expires_at", "account", url=_TEXT, expires_at=_WHEN, account=_object("id", "partner", id=_TEXT)
+    ),
     "Cause": _object(
         "id", "kind", "partner", "state", "reason", "detail", "opened_at", "waiting",
         id=_TEXT, kind=_word(("account", "key", "plan")), partner=_TEXT, state=_word(("open", "closed")), reason=_TEXT,
@@ -179,11 +192,15 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Replayed": _object("replayed", replayed=_COUNT),
     "EventTypes": _list(_object("type", "description", type=_word(EVENT_TYPES), description=_TEXT)),
-    "Probe": _object("status", status=_TEXT, failing=_ANY),
+    "Probe": _object("status", status=_TEXT, failing=_ANY, writes_off=_many(_TEXT)),
     "Problem": _object(
         "type", "title", "status", "detail", "errors",
         type=_TEXT, title=_TEXT, status={"type": "integer"}, detail={"type": "string", "maxLength": 249},
-        errors=_many(_object("field", "problem", "remedy", field=_TEXT, problem=_TEXT, remedy=_TEXT)),
+        errors=_many(_ref("Fault")),
+    ),
+    "Fault": _object(
+        "field", "problem", "remedy", field=_TEXT, problem=_TEXT, remedy=_TEXT, limit=_COUNT, found=_COUNT, unit=_TEXT,
+        target=_TEXT,
     ),
 }  # fmt: skip
 
@@ -232,7 +249,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         kinds = ["application/json"]
-        if operation.name == "publish":
+        if operation.name in ("publish", "receive_hook"):
             kinds += ["application/x-www-form-urlencoded", "multipart/form-data"]
             shown["parameters"].append(
                 {"name": "Idempotency-Key", "in": "header", "schema": {**_TEXT, "maxLength": 255}}

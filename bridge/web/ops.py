@@ -11,11 +11,15 @@ async def live(web: Web, call: Call) -> Answer:
 
 
 async def ready(web: Web, call: Call) -> Answer:
-    """Answer 200 when work may come, else 503 with each failed check and why."""
+    """Answer 200 when work may come, else 503 with each failed check and why.
+
+    A partner whose writes are off keeps no work away, so it is named but fails nothing.
+    """
     failing = dict(await web.health.ready())
+    off = {"writes_off": web.writes_off} if web.writes_off else {}
     if failing:
-        return Answer.json({"status": "not ready", "failing": failing}, 503)
-    return Answer.json({"status": "ready"})
+        return Answer.json({"status": "not ready", "failing": failing, **off}, 503)
+    return Answer.json({"status": "ready", **off})
 
 
 async def metrics(web: Web, call: Call) -> Answer:

@@ -132,7 +132,7 @@ def test_a_word_of_the_partner_needs_no_second_look(state, event):
     step, _ = listed(a_key(), [an_account()], a_listing(a_listed(state=state, raw_status="paused")))
 
     assert types(step) == [event, "attention.opened"]
-    assert told(step, "attention.opened")["detail"] == "tiktok account user-a is listed as paused"
+    assert told(step, "attention.opened")["detail"] == "tiktok account user-a: listed as paused"
 
 
 @pytest.mark.parametrize("state", [A.DISCONNECTED, A.REMOVED])

@@ -9,8 +9,9 @@ from hypothesis import strategies as st
 from bridge.core.actions import CHANGEABLE, cancel, drop, edit, is_live, is_unsent, retry, send, under_way
 from bridge.core.errors import FailureReason, Problem
 from bridge.core.model import CommandKind, PostState, TargetState, WorkState
+from bridge.core.polling import MISSED
 from bridge.core.retry import Choice
-from bridge.core.transitions import MISSED, observe
+from bridge.core.transitions import observe
 from tests.core.builders import (
     DAY,
     HOUR,

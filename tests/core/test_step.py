@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import Attempt, CommandKind, Endpoint, PostState, TargetState
-from bridge.core.step import Step, account_cause, key_cause, plan_cause
+from bridge.core.step import Step, account_cause, account_facts, key_cause, plan_cause, reconnect
 from tests.core.builders import NOW, a_cause, a_key, a_post, a_step, a_target, an_account, data, types
 
 REASON = FailureReason.ACCOUNT_INACTIVE
@@ -171,3 +171,34 @@ def test_sequences_and_versions_have_no_gap(words):
 
 def test_a_step_without_a_world_knows_nothing():
     assert Step(a_step().moment).world.accounts == {}
+
+
+def test_what_is_told_of_a_cause_can_be_added_to_until_it_is_written():
+    """The place among the events, the id and the sequence stay; what was told stays, unless it is said anew."""
+    step = a_step(NOW, an_account())
+    step.open_cause("account:gv:a", "gv", REASON, "gone", waits=["post_1"])
+    step.tell_post(a_post(), "post.stuck", None)
+    before, _ = step.write().events
+    [(cause, known)] = step.opened
+
+    step.explain(cause.id, waits=[*known, "post_2"], waiting=2, account=account_facts(an_account(), "our-a"))
+
+    after, _ = step.write().events
+    assert (known, replace(after, body=before.body)) == (["post_1"], before)
+    assert data(after) == data(before) | {
+        "waits": ["post_1", "post_2"],
+        "waiting": 2,
+        "account": {"id": "a", "platform": "tiktok", "username": "user-a", "name": "our-a"},
+    }
+
+
+def test_a_step_that_opens_nothing_has_nothing_to_explain():
+    step = a_step(NOW, a_cause())
+    step.open_cause("account:gv:a", "gv", REASON, "gone")
+    step.close_cause("account:gv:a", "is back")
+
+    assert step.opened == []
+
+
+def test_a_link_is_asked_for_by_the_accounts_whole_name():
+    assert reconnect("pe:2280").startswith("POST /v1/accounts/pe:2280/reconnect-link ")

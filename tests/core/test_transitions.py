@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import AccountState, CommandKind, PostState, Receipt, TargetState, WorkState
+from bridge.core.polling import MISSED, next_poll
 from bridge.core.retry import Choice
 from bridge.core.rules import RetryRules, WatchRules
-from bridge.core.transitions import MISSED, is_stale, next_poll, observe, retried, take
+from bridge.core.transitions import is_stale, observe, retried, take
 from tests.core.builders import (
     DAY,
     HOUR,

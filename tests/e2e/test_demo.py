@@ -16,9 +16,13 @@ def test_the_demo_tells_its_story_and_every_check_holds():
         "(b)",
         "(c)",
         "(d)",
+        "(e)",
         "posted on two accounts",
         "one retry, and posted",
         "it went out by itself",
+        "one event, one post at each partner",
+        "all three accounts have it live, with its address",
+        "are hints that count once",
     ):
         assert title in demo.stdout
     assert "All checks held" in demo.stdout

@@ -116,7 +116,8 @@ def test_check_takes_the_example(tmp_path: Path):
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets" / "second-brand").write_text("gva_live_second.0123456789abcdef\n")
     tokens = {
-        name: f"{name.lower()}-0123456789" for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN")
+        name: f"{name.lower()}-0123456789"
+        for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN", "BLOG_SECRET")
     }
     environ = {**tokens, "GENVIRAL_TOKEN": "gva_live_first.0123456789abcdef", "OPS_SECRET": "whsec_" + "QUJD" * 10}
 

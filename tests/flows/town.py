@@ -1,31 +1,37 @@
 """A whole bridge in process: real store in a temporary file, real partner client, simulated partner, fixed clock."""
 
 import itertools
+import socket
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
 import orjson
+from aiohttp.abc import AbstractResolver, ResolveResult
 from prometheus_client import CollectorRegistry
 
 from bridge import partners, sources
 from bridge.core.errors import Problem
 from bridge.core.mapping import NamedAccount
 from bridge.core.model import Account, Cause, Command, Endpoint, Post, RawRequest
-from bridge.core.rules import Limits, PublishRules, RetryRules, WatchRules
+from bridge.core.rules import Limits, MediaRules, PublishRules, RetryRules, SourceRules, WatchRules
 from bridge.core.times import sortable
 from bridge.core.tokens import Token, Tokens
 from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
-from bridge.flows.ingest import Answer, Ingest
+from bridge.flows.adopt import Adopter
+from bridge.flows.fetch import Fetcher
+from bridge.flows.ingest import Answer, Ingest, Look
 from bridge.flows.publish import Publisher
 from bridge.flows.resume import Resumer
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
+from bridge.net import GuardedClient
 from bridge.partners.genviral import GenviralConfig
 from bridge.ports import Find, Store, Write
 from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, Fault, GenviralSimulator
@@ -47,6 +53,28 @@ TOKENS = (
 )
 OTHER_KEY, OTHER_ACCOUNT = "gva_live_two.another-secret", "11111111-2222-4333-8444-555555555555"
 LATER = timedelta(minutes=30)
+
+
+LOOPBACK = (ip_network("127.0.0.0/8"),)
+
+
+PUBLIC = "files.example.com"
+"""The one name that resolves: to loopback, where a test may serve files."""
+
+
+class Names(AbstractResolver):
+    """Knows one name."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        if host != PUBLIC:
+            raise OSError(None, "no such name")
+        found = {"host": "127.0.0.1", "family": socket.AF_INET, "proto": 0, "flags": socket.AI_NUMERICHOST}
+        return [ResolveResult(hostname=host, port=port, **found)]  # type: ignore[typeddict-item]
+
+    async def close(self) -> None:
+        """There is nothing to close."""
 
 
 async def nobody(partner_ids: Collection[str]) -> Mapping[str, Post]:
@@ -145,6 +173,13 @@ class Town:
             "POST", "/v1/publish", "", "", tuple(headers), orjson.dumps(dict(fields)), received_at=self.clock()
         )
 
+    def hook(self, fields: Mapping[str, Any] | bytes, **headers: str) -> RawRequest:
+        """A request to a source: JSON, with these headers (`-` written as `_`)."""
+        body = fields if isinstance(fields, bytes) else orjson.dumps(dict(fields))
+        pairs = [("content-type", "application/json")]
+        pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
+        return RawRequest("POST", "/hooks/x", "", "", tuple(pairs), body, received_at=self.clock())
+
     async def publish(self, *, token: str = "s3cret", key: str | None = None, **fields: Any) -> Answer:
         """Hand in a request; a field that is `...` is left out."""
         given = {"caption": "hello", "media": VIDEO, "accounts": ["brand-tiktok"]} | fields
@@ -234,6 +269,13 @@ class Town:
         found: Cause = (await self.store.causes())[cause_id]
         return found
 
+    def advertise(self, account_id: str, **capabilities: Any) -> None:
+        """Let our copy of an account show capabilities that the simulator has no words for."""
+        directory = self.kit.book.directory
+        key = f"gv:{account_id}"
+        shown = replace(directory.accounts[key], capabilities=capabilities)
+        self.kit.book.directory = replace(directory, accounts={**directory.accounts, key: shown})
+
     @property
     def retries(self) -> list[Retry]:
         return self.wire.retries
@@ -248,7 +290,8 @@ class Town:
 
 def fresh_metrics() -> Metrics:
     """Metrics that nothing has counted in; it takes a while to put every label set to zero."""
-    return Metrics(CollectorRegistry(), started=NOON, sources=("api",), partners=("gv", "two"), endpoints=("ops",))
+    sources = ("api", "adopted", "blog", "pe-hooks")
+    return Metrics(CollectorRegistry(), started=NOON, sources=sources, partners=("gv", "two"), endpoints=("ops",))
 
 
 def is_safe(sim: GenviralSimulator) -> bool:
@@ -266,6 +309,8 @@ async def a_town(
     watch: WatchRules | None = None,
     retry: RetryRules | None = None,
     limits: Limits | None = None,
+    hooks: Mapping[str, sources.Config] | None = None,
+    look: Look | None = None,
     two_keys: bool = False,
     listed: bool = True,
     names: Sequence[NamedAccount] = NAMES,
@@ -293,19 +338,22 @@ async def a_town(
     }
     for client in clients.values():
         # The rate is tested with the client; here it would only make a test sleep.
-        client._budget._bucket.interval_s = 0.0
+        client._budget._all.bucket.interval_s = 0.0
     book = Book(names, tuple(keys))
     kit = Kit(flaky, clients, book, metrics, clock, lambda p: sortable(p, clock(), _entropy(numbers)), lambda: 0.0)
     publish, watch = publish or PublishRules(), watch or WatchRules()
-    watcher = Watcher(kit, publish, watch, retry or RetryRules())
+    network = GuardedClient(allow=LOOPBACK, resolver=Names())
+    retry = retry or RetryRules()
+    adopter = Adopter(kit, watch, retry)
+    watcher = Watcher(kit, publish, watch, retry, adopt=adopter.adopt if watch.adopt == "all" else None)
     town = Town(
         clock,
         sim,
         wire,
         flaky,
         kit,
-        Ingest(kit, publish, limits or Limits(), {"api": sources.build("api", Tokens(TOKENS))}),
-        Publisher(kit, publish, watch, watcher.listing),
+        an_ingest(kit, publish, limits or Limits(), hooks or {}, look),
+        Publisher(kit, publish, watch, watcher.listing, Fetcher(kit, network, MediaRules(), publish, watch).act),
         watcher,
         Resumer(kit, publish, watch),
         Actions(kit),
@@ -315,11 +363,21 @@ async def a_town(
     if listed:
         await watcher.accounts()
     try:
-        yield town
+        async with network:
+            yield town
     finally:
         for client in clients.values():
             await client.close()
     assert is_safe(sim), "a post appeared twice on a network"
+
+
+def an_ingest(
+    kit: Kit, publish: PublishRules, limits: Limits, hooks: Mapping[str, sources.Config], look: Look | None
+) -> Ingest:
+    """An ingest with the API and these sources, wired as the app does it."""
+    given = {"api": sources.Api(Tokens(TOKENS)), **{name: sources.build(name, one) for name, one in hooks.items()}}
+    own = {name: one for name, one in hooks.items() if isinstance(one, SourceRules)}
+    return Ingest(kit, publish, limits, given, own=own, look=look)
 
 
 def _entropy(numbers: "itertools.count[int]") -> bytes:

@@ -7,12 +7,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-from bridge.core.rules import DeliverRules, Limits, PublishRules, Retention, RetryRules, WatchRules
+from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, WatchRules
 from bridge.partners.genviral.config import GenviralConfig
 from bridge.settings import Kinds, Settings, json_schema, load, reference
+from bridge.sources import CONFIGS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-PRODUCT = Kinds(partners={"genviral": GenviralConfig})
+PRODUCT = Kinds(partners={"genviral": GenviralConfig}, sources=CONFIGS)
 
 
 @pytest.fixture
@@ -28,6 +29,7 @@ EXAMPLE_ENVIRON = {
     "BRIDGE_TOKEN": "the-token-of-zapier",
     "BRIDGE_TOKEN_NEXT": "the-next-one-of-zapier",
     "BRIDGE_OPERATOR_TOKEN": "the-token-of-the-operator",
+    "BLOG_SECRET": "the-secret-of-the-blog",
     "OPS_SECRET": "whsec_" + "QUJD" * 10,
 }
 
@@ -36,18 +38,31 @@ def test_the_example_loads_without_a_warning_and_its_defaults_are_true(example):
     settings = load(example, EXAMPLE_ENVIRON, PRODUCT)
     assert settings.warnings == ()
     plain = Settings()
-    for section in ("database", "publish", "watch", "retry", "deliver", "limits", "network", "retention", "log"):
+    for section in (
+        "database",
+        "publish",
+        "watch",
+        "retry",
+        "deliver",
+        "media",
+        "limits",
+        "network",
+        "retention",
+        "log",
+    ):
         assert getattr(settings, section) == getattr(plain, section)
 
 
 def test_the_example_shows_every_key(example):
     tree = yaml.safe_load(example.read_text())
-    rules = (PublishRules, WatchRules, RetryRules, DeliverRules, Limits, Retention)
-    for section, kind in zip(("publish", "watch", "retry", "deliver", "limits", "retention"), rules, strict=True):
+    rules = {"publish": PublishRules, "watch": WatchRules, "retry": RetryRules, "deliver": DeliverRules}
+    rules |= {"media": MediaRules, "limits": Limits, "retention": Retention}
+    for section, kind in rules.items():
         assert set(tree[section]) == {item.name for item in fields(kind)}
     shown = json_schema(PRODUCT)["properties"]
     assert set(tree) == set(shown)
     assert set(tree["server"]) == set(shown["server"]["properties"])
+    assert set(tree["sources"]["blog"]) == {"kind", *(item.name for item in fields(CONFIGS["generic"]))}
     assert set(tree["partners"]["genviral"]) == {"kind", *(item.name for item in fields(GenviralConfig))}
 
 

@@ -12,15 +12,17 @@ from prometheus_client import CollectorRegistry
 
 from bridge.core.mapping import NamedAccount
 from bridge.core.model import Endpoint, Write
-from bridge.core.rules import Limits, PublishRules, RetryRules, WatchRules
+from bridge.core.rules import Limits, MediaRules, PublishRules, RetryRules, WatchRules
 from bridge.core.tokens import Token, Tokens
 from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
+from bridge.flows.fetch import Fetcher
 from bridge.flows.ingest import Ingest
 from bridge.flows.publish import Publisher
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
+from bridge.net import GuardedClient
 from bridge.partners.genviral import Genviral, GenviralConfig
 from bridge.ports import Partner
 from bridge.simulator.genviral import DEMO_TOKEN, TIKTOK, YOUTUBE, GenviralSimulator, X
@@ -100,7 +102,8 @@ async def room(clock: Clock, tmp_path: Path, migrated: Path, anyio_backend: str)
         health=checks,
         with_admin=False,
     )
-    room = Room(web, sim, clock, checks, Publisher(kit, rules, watch, watcher.listing), watcher)
+    fetch = Fetcher(kit, GuardedClient(), MediaRules(), rules, watch).act
+    room = Room(web, sim, clock, checks, Publisher(kit, rules, watch, watcher.listing, fetch), watcher)
     async with (
         httpx.AsyncClient(transport=httpx.ASGITransport(app=public_app(web)), base_url="http://bridge") as room.public,
         httpx.AsyncClient(transport=httpx.ASGITransport(app=admin_app(web)), base_url="http://bridge") as room.admin,

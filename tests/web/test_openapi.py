@@ -37,7 +37,7 @@ def test_every_operation_has_a_handler_and_every_handler_an_operation():
     names = [operation.name for operation in (*PUBLIC, *ADMIN)]
 
     assert len(set(names)) == len(names)
-    assert set(names) == set(_HANDLERS) | {"publish", "openapi"}
+    assert set(names) == set(_HANDLERS) | {"publish", "receive_hook", "openapi"}
 
 
 async def test_it_names_exactly_what_is_served(room):

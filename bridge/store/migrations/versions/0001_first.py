@@ -23,6 +23,7 @@ def upgrade() -> None:
         sa.Column("type", sa.Text(), nullable=False),
         sa.Column("state", sa.Text(), nullable=False),
         sa.Column("raw_status", sa.Text(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
         sa.Column("capabilities", sa.Text(), nullable=True),
         sa.Column("misses", sa.Integer(), nullable=False),
         sa.Column("seen_active", sa.Integer(), nullable=False),
