@@ -107,7 +107,7 @@ def _judged(step: Step, account: Account, row: Listed) -> None:
     if account.state is AccountState.DEGRADED and not account.detail:
         if account.seen_active < 2:
             step.edit(account, seen_active=account.seen_active + 1, last_seen_at=step.now)
-    elif row.state is not account.state or _why(row) != account.detail:
+    elif (row.state is not account.state or _why(row) != account.detail) and (row.thorough or _why(row)):
         _noticed(step, account, row)
 
 

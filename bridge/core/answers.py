@@ -100,7 +100,10 @@ class Judgement:
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One account as a partner listed it. `detail` says in words why it is not plainly active."""
+    """One account as a partner listed it. `detail` says in words why it is not plainly active.
+
+    Not `thorough`: an early notice would not show here, so `active` does not take one back.
+    """
 
     id: str
     platform: str
@@ -111,6 +114,7 @@ class Listed:
     raw_status: str = ""
     capabilities: Json | None = None
     detail: str = ""
+    thorough: bool = True
 
 
 @dataclass(frozen=True, slots=True)

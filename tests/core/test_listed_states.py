@@ -55,6 +55,14 @@ def test_an_early_notice_is_told_once_without_a_cause_and_when_it_is_over():
     assert (account.state, account.detail, opened) == (A.ACTIVE, "", [])
 
 
+def test_a_listing_that_does_not_tell_all_takes_no_early_notice_back():
+    vague = a_listed(thorough=False)
+    heard, account, _ = follow(an_account(), degraded(), vague, a_listed())
+
+    assert heard == [["account.degraded"], [], ["account.reconnected"]]
+    assert account.state is A.ACTIVE
+
+
 def test_an_early_notice_says_why_and_a_changed_word_is_kept_without_an_event():
     step = a_step(NOW, a_key(), an_account())
     observe_listing(step, a_key(), a_listing(degraded()), WATCH)

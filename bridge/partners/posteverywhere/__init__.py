@@ -43,6 +43,7 @@ from bridge.partners.posteverywhere import (
     requests,
 )
 from bridge.partners.posteverywhere.calls import Calls, path_of
+from bridge.partners.posteverywhere.checkups import Checkups
 from bridge.partners.posteverywhere.config import PostEverywhereConfig
 from bridge.ports import Checked, Clock, Known, Later, MediaFile, Reading, Send
 
@@ -100,6 +101,7 @@ class PostEverywhere:
         )
         self._calls = Calls(self._http, now)
         self._library = media.Library(self._calls)
+        self._checkups = Checkups(self.account_health, now)
         self._rules, self._scope = limits.BUILT_IN, "organization"
         self._facts_until: datetime | None = None
         self._filtered = True
@@ -232,10 +234,14 @@ class PostEverywhere:
         return replies.link(answer.status, answer.body, self._now())
 
     async def accounts(self) -> Listing:
-        """List the accounts of the key's organisation; once an hour also what the key and the platforms' rules are."""
+        """List the accounts of the key's organisation.
+
+        Once an hour it also asks what the key and the platforms' rules are, and each account how it is.
+        """
         answer = await self._calls.read("accounts", "/accounts")
         await self._refresh_facts()
-        return accounts.listing(answer.status, answer.body, self._scope, answer.sent_at, self._http.redactor)
+        listing = accounts.listing(answer.status, answer.body, self._scope, answer.sent_at, self._http.redactor)
+        return await self._checkups.over(listing)
 
     async def account_health(self, account_id: str) -> Listed:
         """Look at one account more closely than the listing does: `detail` has the vendor's reasons in words."""
