@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
-from bridge.core.model import Account, AccountState, Cause, Command, Key, Listed, Listing
+from bridge.core.model import Account, AccountState, Cause, Command, Key, Listed, Listing, Post, Target
 from bridge.core.retry import BREAKER, breaker_hold, command_backoff
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.states import USABLE
@@ -145,6 +145,16 @@ def _lost(step: Step, account: Account, state: AccountState, detail: str) -> Non
     name = f"{account.platform} account {account.username or account.id}"
     cause = account_cause(account.partner, account.id)
     step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, f"{name}: {detail}")
+
+
+def mended_since(step: Step, post: Post, target: Target, seen_before: datetime | None) -> bool:
+    """Whether a token's failure may be older than the reconnection of its account, which has ended its cause."""
+    cause = step.world.causes.get(account_cause(post.partner, target.account))
+    account = step.world.accounts.get(f"{post.partner}:{target.account}")
+    if target.failure is not FailureClass.NEEDS_HUMAN or cause is None or cause.closed_at is None or account is None:
+        return False
+    known = seen_before or post.settled_at or post.created_at
+    return known < cause.closed_at and step.see(account).state is AccountState.ACTIVE
 
 
 def _answered(step: Step, key: Key, listing: Listing) -> None:

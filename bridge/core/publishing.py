@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.core import fetching
+from bridge.core import fetching, looking
 from bridge.core.accounts import block, count_failure, is_probe, note_failure, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import (
@@ -33,6 +33,7 @@ _FETCH_PAUSE = timedelta(seconds=15)
 """The first pause of a fetch from an address that may end; the second is four times as long."""
 _BEFORE_PARTNER = (CommandKind.PUBLISH, CommandKind.FETCH)
 """Kinds that need no post at the partner."""
+_UNDER_WAY = frozenset({TargetState.WAITING, TargetState.PUBLISHING})
 _BOUNDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.MEDIA_INVALID, FailureReason.UNKNOWN_ACCOUNTS)
 
 
@@ -55,6 +56,8 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
         _wait_for_media(step, command, post, rules)
     elif command.kind is CommandKind.RETRY and not still_failed(command, post):
         skip_retry(step, command)
+    elif command.kind is CommandKind.RETRY and fresh and _is_retried(post):
+        step.edit(command, due_at=max(post.poll_at or step.now, step.now + NOT_YET), lease_until=None)
     elif command.kind is CommandKind.RETRY and fresh and (rest := _fewer(command, post)):
         step.edit(command, payload={**command.payload, "account_ids": rest}, due_at=step.now, lease_until=None)
     elif command.kind is CommandKind.PUBLISH and fresh and (moved := moves(step, post)):
@@ -75,6 +78,12 @@ def _wait_for_media(step: Step, command: Command, post: Post, rules: PublishRule
         give_up(step, command, post)
     else:
         step.edit(command, due_at=step.now + fetching.WAIT, lease_until=None)
+
+
+def _is_retried(post: Post) -> bool:
+    """Whether another retry of the post is under way: a partner may refuse one while it is; a stuck one goes on."""
+    under_way = any(target.state in _UNDER_WAY for target in post.targets)
+    return post.state in (PostState.PENDING, PostState.PUBLISHING) and under_way and not post.stuck
 
 
 def _fewer(command: Command, post: Post) -> list[str]:
@@ -171,6 +180,7 @@ def start(step: Step, command: Command, body: bytes, *, absent: bool = False) ->
         attempts=command.attempts + 1,
         sent_at=step.now if absent else command.sent_at or step.now,
         first_attempt_at=command.first_attempt_at or step.now,
+        progress=looking.begin(command, absent=absent) if command.kind is CommandKind.PUBLISH else command.progress,
     )
     step.attempt(Attempt(command.id, command.calls, command.post_id, step.now))
     return command
@@ -182,6 +192,7 @@ def succeed(step: Step, command: Command, post: Post, receipt: Receipt, watch: W
     if key is not None:
         recover(step, key)
     done = {"state": WorkState.DONE, "settled_at": step.now, "body": None, "reason": None, "detail": receipt.refusal}
+    done |= {"progress": None}
     step.edit(command, lease_until=None, **done)
     match command.kind:
         case CommandKind.PUBLISH:
@@ -266,8 +277,12 @@ def fail(
     step.edit(command, lease_until=None, reason=error.reason, detail=error.detail or None)
     if key is not None and not error.key_wide:
         count_failure(step, key, error, rules)
-    if not error.maybe_stored and (absent or not lost):
-        step.edit(command, body=None, sent_at=None)
+    if error.maybe_stored:
+        looking.lose(step, command, error)
+    elif absent or not lost:
+        looking.forget(step, command)
+    else:
+        looking.keep(step, command)
     command = step.see(command)
     if error.key_wide and key is not None:
         step.edit(command, attempts=command.attempts - 1)
@@ -280,7 +295,7 @@ def fail(
         _park_for_plan(step, command, post, error)
     elif error.reason is FailureReason.MEDIA_UNREACHABLE and fetching.may_bring(command, post):
         fetching.bring(step, command, post)
-    elif absent and command.attempts < MEDIA_TRIES:
+    elif (absent and command.attempts < MEDIA_TRIES) or looking.refusal(command) is not None:
         step.edit(command, due_at=step.now)
     elif error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS) and not _used_up(command, error):
         _try_again(step, command, post, error, rules)
@@ -352,6 +367,12 @@ def _end(step: Step, command: Command, post: Post, error: PartnerError) -> None:
         step.edit(post, poll_at=step.now, settled_at=step.now)
 
 
+def refuse(step: Step, command: Command, post: Post, error: PartnerError) -> None:
+    """End a publish that its partner has refused for good, now that it is known that nothing of it was stored."""
+    looking.forget(step, step.edit(command, lease_until=None, reason=error.reason, detail=error.detail or None))
+    _end(step, step.see(command), post, error)
+
+
 def ended_attempt(command: Command, at: datetime, result: Receipt | PartnerError, started_at: datetime) -> Attempt:
     """Return a command's attempt with its end: what was answered, redacted, or why there was no answer."""
     attempt = Attempt(command.id, command.calls, command.post_id, started_at, finished_at=at)
@@ -377,4 +398,5 @@ def put_off(step: Step, command: Command, error: PartnerError, rules: PublishRul
     attempts = command.attempts if free else command.attempts + 1
     later = max(command_backoff(rules, attempts, step.moment.chance()), error.retry_after or timedelta())
     noted = {"reason": error.reason, "detail": error.detail or None, "attempts": attempts}
+    looking.keep(step, command)
     step.edit(command, lease_until=None, due_at=step.now + later, **noted)

@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from bridge.core.accounts import mended_since
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import (
     AccountState,
@@ -82,7 +83,7 @@ def observe(step: Step, post: Post, snapshot: Snapshot, rules: Watching, *, firs
     post = _times(step, post, snapshot.scheduled_at, snapshot.created_at)
     if snapshot.scheduled_at is None and snapshot.state in _UNSCHEDULED and post.scheduled_at is not None:
         post = step.edit(post, scheduled_at=None, wanted_at=min(post.wanted_at, step.now))
-    decisions = _decide_all(step, post, rules)
+    decisions = _decide_all(step, post, rules, seen_before=before.read_at)
     if first:
         _tell_post(step, None, step.see(post), decisions)
     else:
@@ -179,8 +180,11 @@ def _move(step: Step, post: Post, state: PostState, raw_status: str | None, **ch
     return step.edit(post, state=state, raw_status=raw_status, in_flight_since=since, stuck=stuck, **follow, **changes)
 
 
-def _decide_all(step: Step, post: Post, rules: Watching) -> dict[str, Decision]:
-    """Decide about each undecided failed target, once the post as a whole has come to an end."""
+def _decide_all(step: Step, post: Post, rules: Watching, *, seen_before: datetime | None = None) -> dict[str, Decision]:
+    """Decide about each undecided failed target, once the post as a whole has come to an end.
+
+    `seen_before` is when the post was read before: what failed has failed since.
+    """
     if post.state not in MISSED:
         return {}
     decisions = {}
@@ -190,6 +194,8 @@ def _decide_all(step: Step, post: Post, rules: Watching) -> dict[str, Decision]:
             decision = decide(
                 rules.retry_of(post), target, wait, now=step.now, chance=step.moment.chance(), breaker=rules.breaker
             )
+            if decision.choice is Choice.PARK and mended_since(step, post, target, seen_before):
+                decision = replace(decision, choice=Choice.RETRY, at=step.now)
             if rules.only_watches(post) and decision.choice is not Choice.LOOK_AGAIN:
                 decision = Decision(Choice.GIVE_UP, target.reason or decision.reason)
             decisions[target.account] = decision

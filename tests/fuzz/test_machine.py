@@ -37,7 +37,7 @@ STEPS = 40
 LONG_ENOUGH = 12 * 3600
 """Seconds after which whatever is retried has been."""
 
-ROUNDS = 3
+ROUNDS = 1
 """How often a person sends what is parked: Genviral refuses a second retry of a post while the first one runs."""
 
 PASSING = "Temporary platform error (503)"
