@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from bridge.core.errors import FailureReason, MediaError
 from bridge.images import convert
@@ -95,18 +95,16 @@ def test_where_and_by_whom_it_was_made_is_dropped():
     exif = Image.Exif()
     exif[0x010F] = "Camera of Jane"
     exif.get_ifd(0x8825).update({1: "N", 2: (48.0, 8.0, 0.0)})
-    source = written(halves(), "TIFF", exif=exif)
-    made = convert(source, JPEG, max_pixels=10_000)
+    source = written(halves(), "TIFF", exif=exif).getvalue()
+    made = convert(io.BytesIO(source), JPEG, max_pixels=10_000)
     content = made.stream.read()
     made.stream.close()
-    assert b"Jane" in source.getvalue()
+    assert b"Jane" in source
     assert b"Jane" not in content
     assert not Image.open(io.BytesIO(content)).getexif()
 
 
 def test_colours_of_a_profile_are_carried_over_to_srgb():
-    from PIL import ImageCms
-
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
     image = converted(written(halves(), "WEBP", icc_profile=profile))
     assert is_near(image.getpixel((8, 20)), BLUE)
@@ -152,6 +150,36 @@ def test_an_image_with_too_many_pixels_is_refused_undecoded(size):
         convert(io.BytesIO(claiming(*size)), JPEG, max_pixels=1_000_000)
     assert (caught.value.reason, caught.value.final) == (FailureReason.MEDIA_INVALID, True)
     assert "1000000 pixels" in caught.value.detail
+
+
+@pytest.mark.parametrize(("size", "becomes"), [((200, 100), (200, 100)), ((282, 141), (141, 71))])
+def test_a_jpeg_of_up_to_twice_as_many_pixels_is_decoded_at_half_its_size(size, becomes):
+    assert converted(written(halves().resize(size), "JPEG"), max_pixels=20_000).size == becomes
+
+
+@pytest.mark.parametrize(("form", "size"), [("JPEG", (300, 150)), ("WEBP", (190, 100)), ("PNG", (201, 100))])
+def test_each_format_has_the_pixels_that_its_decoder_has_memory_for(form, size):
+    with pytest.raises(MediaError, match="pixels"):
+        converted(written(halves().resize(size), form), max_pixels=20_000)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("form", "side"), [("PNG", 5_000), ("WEBP", 4_472), ("AVIF", 5_000)])
+def test_a_large_clear_image_with_a_profile_takes_less_than_400_mb(form, side, tmp_path):
+    """The largest that the default takes; converted by a process that did nothing before."""
+    profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+    source = tmp_path / "source"
+    clear = Image.new("RGBA", (side, side), (*RED, 128))
+    clear.save(source, form, icc_profile=profile, **{"method": 0} if form == "WEBP" else {})
+    code = (
+        "import sys\n"
+        "from bridge.core.rules import MediaRules\n"
+        "from bridge.images import convert\n"
+        "convert(open(sys.argv[1], 'rb'), {'image/jpeg': 5_000_000}, max_pixels=MediaRules().max_pixels)\n"
+        "print(next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code, source], check=True, capture_output=True)
+    assert int(ran.stdout) < 400_000
 
 
 @pytest.mark.parametrize(

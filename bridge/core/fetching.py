@@ -1,10 +1,12 @@
 """What is decided about media that must be stored with a partner first: by a FETCH command, before what needs them.
 
 A fetch hosts what its post needs at that moment, one file at a time, and keeps count in its progress:
-`{"done": {address: handle}, "waiting": {address: handle}, "since": instant}`; `waiting` are files that the partner has
-and still works on. A post that needs its media hosted has `hosted` empty until they are, an update names them in
-`hosts` (the addresses): both wait. The payload of a fetch is empty, or `{"media": {...}}` when it is for an update, or
-`{"refused": true}` when the partner could not use the addresses, so that all files must be brought.
+`{"done": {address: handle}, "waiting": {address: handle}, "since": instant, "begun": {address: n}, "bring": {...}}`;
+`waiting` are files that the partner has and still works on, `begun` counts attempts of which no end is known, `bring`
+has those that the partner did not fetch itself. A post that needs its media hosted has `hosted` empty until they are,
+an update names them in `hosts` (the addresses): both wait. The payload of a fetch is empty, or `{"media": {...}}` when
+it is for an update, or `{"refused": true}` when the partner could not use the addresses, so that all files must be
+brought.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,7 +25,13 @@ WAIT = timedelta(minutes=1)
 LOOK_AGAIN = timedelta(seconds=10)
 LONGEST_WORK = timedelta(hours=1)
 """How long a partner may work on a file before it counts as broken."""
-BUSY = timedelta(seconds=2)
+BUSY, LONGEST_BUSY = timedelta(seconds=2), timedelta(minutes=5)
+"""What each that stands in line adds to the time after which one looks by itself whether it may go, and the most."""
+MOST_BEGUN = 3
+"""How often a file is begun without an end: then it is likely what ended the process."""
+
+MENDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.MEDIA_INVALID, FailureReason.MEDIA_TOO_LARGE)
+"""Why a partner refuses addresses whose files may suit it once they were looked at, converted and brought."""
 
 _WAITING = (WorkState.DUE, WorkState.PARKED)
 
@@ -51,16 +59,57 @@ def waiting_for(command: Command, url: str) -> str | None:
     return _part(command, "waiting").get(url)
 
 
-def _part(command: Command, name: str) -> dict[str, str]:
+def _part(command: Command, name: str) -> dict[str, Any]:
     return dict((command.progress or {}).get(name) or {})
 
 
-def begin(step: Step, command: Command) -> Command:
-    """Note, before the call, that a file is brought: a crash leaves the attempt `started`."""
+def was_lost(command: Command, url: str) -> bool:
+    """Say whether an attempt at a file was begun of which no end is known."""
+    return url in _part(command, "begun")
+
+
+def is_to_bring(command: Command, url: str) -> bool:
+    """Say whether the partner was asked to fetch a file itself, and did not."""
+    return url in _part(command, "bring")
+
+
+def begin(step: Step, command: Command, url: str) -> Command:
+    """Note, before the call, that a file is tried: a crash leaves the attempt `started`."""
     counted = {"calls": command.calls + 1, "attempts": command.attempts + 1}
+    begun = {url: _part(command, "begun").get(url, 0) + 1}
+    command = step.edit(command, progress={**(command.progress or {}), "begun": begun})
     command = step.edit(command, first_attempt_at=command.first_attempt_at or step.now, **counted)
     step.attempt(Attempt(command.id, command.calls, command.post_id, step.now))
     return command
+
+
+def ended(step: Step, command: Command) -> Command:
+    """Note that an attempt has an end."""
+    progress = {name: part for name, part in (command.progress or {}).items() if name != "begun"}
+    return step.edit(command, progress=progress or None)
+
+
+def bring_next(step: Step, command: Command, url: str) -> Command:
+    """Note that the partner did not fetch a file itself, so that it is brought."""
+    progress = {**(command.progress or {}), "bring": {url: True}}
+    return step.edit(command, progress=progress, due_at=step.now, lease_until=None, attempts=0)
+
+
+def refuse_if_lost(command: Command, url: str) -> None:
+    """Give a file up whose attempts were begun, and never ended.
+
+    Raises:
+        MediaError: `media_invalid`.
+    """
+    if _part(command, "begun").get(url, 0) >= MOST_BEGUN:
+        detail = f"bridge stopped each of the {MOST_BEGUN} times that it was at work on this file"
+        raise MediaError(FailureReason.MEDIA_INVALID, detail)
+
+
+def stand_in_line(step: Step, command: Command, waiting: int) -> Command:
+    """Put a fetch off that is called when its turn comes; should it never be, it looks by itself. No try is used up."""
+    later = min(WAIT + waiting * BUSY, LONGEST_BUSY)
+    return step.edit(command, due_at=step.now + later, lease_until=None)
 
 
 def stored(step: Step, command: Command, url: str, hosted: Hosted) -> Command:
@@ -135,20 +184,24 @@ def plan(step: Step, post: Post, commands: Collection[Command], done: Json | Non
 
 
 def may_bring(command: Command, post: Post) -> bool:
-    """Say whether the partner, which could not use the addresses of a command's media, can be brought their files."""
+    """Say whether the partner, which could not use the addresses of a command's media, can be brought their files.
+
+    Once only: what was brought and is refused again stays refused.
+    """
     if command.body is not None:
         return False
     if command.kind is CommandKind.PUBLISH:
-        return post.hosted is None and bool(addresses(post.content))
-    changed = addresses(command.payload.get("changes", {}))
-    return any(url not in (post.hosted or {}) for url in changed)
+        named = addresses(post.content)
+    else:
+        named = addresses(command.payload.get("changes", {}))
+    return any(url not in (post.hosted or {}) for url in named)
 
 
 def bring(step: Step, command: Command, post: Post) -> None:
     """Let a command wait until the files of its media were brought to the partner."""
     command = step.edit(command, due_at=step.now + WAIT)
     if command.kind is CommandKind.PUBLISH:
-        plan(step, step.edit(post, hosted={}), [], refused=True)
+        plan(step, step.edit(post, hosted={}), [], post.hosted, refused=True)
         return
     media = command.payload["changes"]["media"]
     step.edit(command, payload={**command.payload, "hosts": list(addresses({"media": media}))})

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 from posixpath import basename, splitext
 from types import MappingProxyType
-from urllib.parse import parse_qsl, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
 from bridge.core.model import Json
 
@@ -50,7 +51,9 @@ def addresses(content: Json) -> tuple[str, ...]:
     media = content.get("media")
     if not isinstance(media, Mapping):
         return ()
-    found = [media.get("url")] if media.get("type") == "video" else media.get("urls")
+    if media.get("type") == "video":
+        return (url,) if isinstance(url := media.get("url"), str) else ()
+    found = media.get("urls")
     return tuple(dict.fromkeys(url for url in (found or ()) if isinstance(url, str)))
 
 
@@ -72,12 +75,29 @@ def moved(media: Json, hosted: Json) -> Json:
 
 def is_signed(url: str) -> bool:
     """Say whether an address carries a signature or an end: whoever uses it later may find it closed."""
+    if "?" not in url:
+        return False
     return any(name.lower() in _SIGNS for name, _ in parse_qsl(urlsplit(url).query, keep_blank_values=True))
 
 
 def is_private(url: str) -> bool:
     """Say whether an address is plainly not on the public internet, so that no partner can reach it."""
-    name = (urlsplit(url).hostname or "").rstrip(".")
+    return _is_inner(urlsplit(url).netloc)
+
+
+@lru_cache(maxsize=1024)
+def host(netloc: str) -> str:
+    """Return the host of what stands between an address's `//` and its path, in lower case; empty when there is none.
+
+    Raises:
+        ValueError: it is no host.
+    """
+    return SplitResult("", netloc, "", "", "").hostname or ""
+
+
+@lru_cache(maxsize=1024)
+def _is_inner(netloc: str) -> bool:
+    name = host(netloc).rstrip(".")
     try:
         return not ip_address(name).is_global
     except ValueError:

@@ -1,29 +1,33 @@
 """Fetch: media that a partner cannot take from their address -> downloaded, converted, stored with the partner.
 
-One file a claim: what is stored is written down before the next one is looked at, so no crash brings it twice.
+One file a claim: what is stored is written down before the next one is looked at, so that a crash costs one file at
+most. That one is stored again, where the process ended after the partner had it and before that was written down.
 """
 
 import asyncio
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import datetime
 from typing import BinaryIO
 
 from bridge.core import fetching, media
-from bridge.core.errors import Conflict, FailureClass, FailureReason, MediaError, PartnerError
+from bridge.core.errors import Conflict, FailureClass, FailureReason, MediaError, PartnerError, StoreError
+from bridge.core.lanes import Bounds, Lanes
 from bridge.core.model import Account, Command, Hosted, Post, Receipt
 from bridge.core.publishing import ended_attempt, fail, prepare
 from bridge.core.rules import MediaRules, PublishRules, WatchRules
 from bridge.core.step import Step, current
 from bridge.downloads import download
-from bridge.flows import TRIES, Kit
-from bridge.images import convert
+from bridge.flows import TRIES, Kit, log
+from bridge.images import Converted, convert
 from bridge.net import GuardedClient
 from bridge.ports import ClaimedCommand, Find, MediaFile, Partner
 
 LONGEST_S = 270.0
 """How long one file may take altogether, so that it ends before the lease of its command does."""
+PER_HOST = 2
+"""How many files of one host are under way at a time, so that a slow one does not keep all others waiting."""
 
 Decide = Callable[[Step, Command, Post, Sequence[Command]], None]
 
@@ -35,7 +39,7 @@ class Fetcher:
         self, kit: Kit, client: GuardedClient, rules: MediaRules, publish: PublishRules, watch: WatchRules
     ) -> None:
         self.kit, self.client, self.rules, self.publish, self.watch = kit, client, rules, publish, watch
-        self._under_way: set[tuple[str, str]] = set()
+        self._lanes: Lanes[Command] = Lanes()
         # One image at a time: a large one decoded takes some hundred megabytes.
         self._converting = asyncio.Lock()
 
@@ -54,25 +58,65 @@ class Fetcher:
             return await self._after(command, missing[0], await self._asked(command, missing[0], handle), None)
         if (stored := await self._shared(post, missing[0])) is not None:
             return await self._after(command, missing[0], stored, None)
+        try:
+            fetching.refuse_if_lost(command, missing[0])
+        except MediaError as error:
+            return await self._after(command, missing[0], fetching.as_refusal(error), None)
         return await self._next(step, command, post, missing[0])
 
     async def _next(self, step: Step, command: Command, post: Post, url: str) -> Command | None:
-        """Bring a file, or put that off for a moment while it, or enough others, are under way."""
-        place = (command.partner, url)
-        if place in self._under_way or len(self._under_way) >= self.rules.concurrency:
-            step.edit(command, due_at=step.now + fetching.BUSY, lease_until=None)
-            await self.kit.record(step)
+        """Have a file stored, or stand in line while it, or enough others, are under way."""
+        asks = self._asks(command, url)
+        bounds = self._bounds(command, url, asks=asks)
+        if not self._lanes.enter(command.id, bounds):
+            await self._wait(step, command, bounds)
             return None
-        self._under_way.add(place)
         try:
-            fetching.begin(step, command)
+            fetching.begin(step, command, url)
             [begun] = step.write().commands
             if not await self.kit.record(step):
                 return None
-            video = media.is_video(fetching.source(command, post))
-            return await self._after(begun, url, await self._brought(command.partner, url, video=video), step.now)
+            partner, video = self.kit.partners[command.partner], media.is_video(fetching.source(command, post))
+            work = self._ask(partner, url) if asks else self._bring(partner, url, video=video)
+            return await self._after(begun, url, await self._tried(url, work), step.now)
         finally:
-            self._under_way.discard(place)
+            self._lanes.leave(bounds)
+            await self._call()
+
+    def _asks(self, command: Command, url: str) -> bool:
+        """Say whether the partner may fetch a file itself and was not asked yet."""
+        fetches = self.kit.partners[command.partner].fetches
+        return fetches and not media.is_private(url) and not fetching.is_to_bring(command, url)
+
+    def _bounds(self, command: Command, url: str, *, asks: bool) -> Bounds:
+        """Say what a file needs a place in: what partners fetch takes none of the downloads'.
+
+        What may have ended the process goes alone among its like, or one such file would take others along.
+        """
+        way = "asked" if asks else "brought"
+        bounds = {("file", command.partner, url): 1, (way,): self.rules.concurrency, (way, media.place(url)): PER_HOST}
+        return {**bounds, ("lost",): 1} if fetching.was_lost(command, url) else bounds
+
+    async def _wait(self, step: Step, command: Command, bounds: Bounds) -> None:
+        """Put a fetch off until it is called."""
+        fetching.stand_in_line(step, command, len(self._lanes))
+        [later] = step.write().commands
+        self._lanes.wait(command.id, bounds, later)
+        if await self.kit.record(step):
+            # Its place may have become free while that was written.
+            await self._call()
+
+    async def _call(self) -> None:
+        """Let those go that there is room for now; what cannot be told looks by itself."""
+        try:
+            while called := self._lanes.called():
+                steps = [Step(self.kit.moment()) for _ in called]
+                for step, command in zip(steps, called, strict=True):
+                    step.edit(command, due_at=step.now)
+                if all(await self.kit.record_all(steps)):
+                    return
+        except StoreError as error:
+            log.warning("fetch.not_called", error=str(error))
 
     async def _shared(self, post: Post, url: str) -> Hosted | None:
         """Look whether another post of the same event had the file stored: what a key stores all its posts may name."""
@@ -99,11 +143,11 @@ class Fetcher:
             return error
         return hosted
 
-    async def _brought(self, partner: str, url: str, *, video: bool) -> Hosted | PartnerError:
-        """Bring one file to the partner, or say why not."""
+    async def _tried(self, url: str, work: Awaitable[Hosted | None]) -> Hosted | PartnerError | None:
+        """Await the work on one file, and say why it failed if it did."""
         try:
             async with asyncio.timeout(LONGEST_S):
-                return await self._bring(self.kit.partners[partner], url, video=video)
+                return await work
         except MediaError as error:
             return fetching.as_refusal(error)
         except PartnerError as error:
@@ -115,22 +159,26 @@ class Fetcher:
             detail = f"no place for the file here: {error.strerror}"
             return PartnerError(FailureReason.INTERNAL, FailureClass.RETRYABLE, detail=detail)
 
+    async def _ask(self, partner: Partner, url: str) -> Hosted | None:
+        """Let the partner fetch a file itself; None when it cannot.
+
+        Raises:
+            PartnerError: it refused, and not because of the file.
+        """
+        try:
+            return await partner.host_url(url)
+        except PartnerError as error:
+            if error.reason is not FailureReason.MEDIA_UNREACHABLE:
+                raise
+            return None
+
     async def _bring(self, partner: Partner, url: str, *, video: bool) -> Hosted:
-        """Let the partner fetch a file itself where it can, else bring it.
+        """Download a file and store it with the partner.
 
         Raises:
             MediaError: it cannot be had, or is nothing that the partner takes.
             PartnerError: the partner refused it.
         """
-        if not media.is_private(url):
-            try:
-                hosted = await partner.host_url(url)
-            except PartnerError as error:
-                if error.reason is not FailureReason.MEDIA_UNREACHABLE:
-                    raise
-                hosted = None
-            if hosted is not None:
-                return hosted
         with ExitStack() as files:
             file: BinaryIO = files.enter_context(tempfile.TemporaryFile())
             return await partner.host(await self._file(partner, url, file, files, video=video))
@@ -152,23 +200,38 @@ class Fetcher:
             raise MediaError(FailureReason.MEDIA_TOO_LARGE, f"the partner takes {kind} up to {most[kind]} bytes")
         if video:
             raise MediaError(FailureReason.MEDIA_INVALID, f"the partner does not take {kind}")
-        async with self._converting:
-            made = await asyncio.to_thread(convert, file, most, max_pixels=rules.max_pixels)
+        made = await self._converted(file, most)
         files.callback(made.stream.close)
         return MediaFile(made.stream, made.size, made.content_type, media.filename(url, made.content_type))
 
+    async def _converted(self, file: BinaryIO, most: Mapping[str, int]) -> Converted:
+        """Convert an image when its turn comes. The turn lasts until the thread ends, which nothing can cut short."""
+        await self._converting.acquire()
+        work = asyncio.ensure_future(asyncio.to_thread(convert, file, most, max_pixels=self.rules.max_pixels))
+        work.add_done_callback(lambda _: self._converting.release())
+        try:
+            return await asyncio.shield(work)
+        except asyncio.CancelledError:
+            work.add_done_callback(_thrown_away)
+            raise
+
     async def _after(
-        self, command: Command, url: str, result: Hosted | PartnerError, began: datetime | None
+        self, command: Command, url: str, result: Hosted | PartnerError | None, began: datetime | None
     ) -> Command:
-        """Settle what became of one file, over the post as it is now; `began` is when an attempt was begun."""
+        """Settle what became of one file, over the post as it is now; `began` is when an attempt was begun.
+
+        Without a result the partner was to fetch it and did not, so it is brought next.
+        """
 
         def decide(step: Step, command: Command, post: Post, commands: Sequence[Command]) -> None:
             if began is not None:
-                said = result if isinstance(result, PartnerError) else _STORED if result.ready else _WORKED_ON
-                step.attempt(ended_attempt(command, step.now, said, began))
+                step.attempt(ended_attempt(command, step.now, _said(result), began))
+                command = fetching.ended(step, command)
             else:
                 command = step.edit(command, attempts=command.attempts + 1)
-            if isinstance(result, Hosted):
+            if result is None:
+                fetching.bring_next(step, command, url)
+            elif isinstance(result, Hosted):
                 self._look(step, fetching.stored(step, command, url, result), post, commands)
             elif fetching.has_ended(post) or url not in self._needs(step, command, post):
                 fetching.again(step, command)
@@ -208,5 +271,14 @@ class Fetcher:
         raise Conflict(f"gave up after {TRIES} tries")
 
 
-_STORED, _WORKED_ON = Receipt(None, raw_status="stored"), Receipt(None, raw_status="processing")
-"""What the attempts show; a handle may be an address with a signature, so it is not shown."""
+def _said(result: Hosted | PartnerError | None) -> Receipt | PartnerError:
+    """Return what the attempt shows; a handle may be an address with a signature, so it is not shown."""
+    if isinstance(result, PartnerError):
+        return result
+    return Receipt(None, raw_status="not fetched" if result is None else "stored" if result.ready else "processing")
+
+
+def _thrown_away(work: asyncio.Future[Converted]) -> None:
+    """Close what a conversion made that nobody waits for any more."""
+    if not work.cancelled() and work.exception() is None:
+        work.result().stream.close()

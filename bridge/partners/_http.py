@@ -10,7 +10,7 @@ import math
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,9 @@ from typing import Any, BinaryIO
 import httpx
 import orjson
 
+from bridge.core.addresses import is_allowed
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.media import is_private
 from bridge.core.redact import Redactor
 from bridge.partners._budget import Budget, Pace, Priority
 from bridge.ports import Clock, MediaFile
@@ -36,6 +38,11 @@ KEPT_CHARACTERS = 200
 _LOOKED_AT_BYTES = 1_000
 LONGEST_RETRY_AFTER = timedelta(days=7)
 _CHUNK = 2**18
+_MOST_WAYS = 3
+"""How many addresses of one name are tried in turn."""
+
+Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
+"""Looks up the IP addresses of a host and port, the best first. Raises `OSError` or `UnicodeError`."""
 
 Observe = Callable[[str, str, str, float], None]
 """Told of every call that ended: the key's name, operation, outcome (`ok` or a `FailureReason`), seconds."""
@@ -65,6 +72,7 @@ class Http:
         token: sent as `Authorization: Bearer`, and taken out of every text.
         pace: reads out of an answer what it tells of the rate.
         transport: what carries the calls instead of the network (tests).
+        resolve: looks up where an upload goes; by default the system, or nothing when `transport` is given.
     """
 
     def __init__(
@@ -78,12 +86,15 @@ class Http:
         observe: Observe,
         pace: Callable[["Answer"], Pace | None] = lambda answer: None,
         transport: httpx.AsyncBaseTransport | None = None,
+        resolve: Resolve | None = None,
     ) -> None:
         # Parts of a token that are secret by themselves: what stands behind the dot or the prefix of its kind.
         parts = {token, token.rpartition(".")[2], token.rpartition("_")[2]}
         self.redactor = Redactor(part for part in parts if part == token or len(part) >= 8)
         self._name, self._budget, self._now, self._observe, self._pace = name, budget, now, observe, pace
         self._plain = not base_url.startswith("https:")
+        # A partner that is itself on a private network, such as a simulator, may have its storage there.
+        self._resolve = None if is_private(base_url) else resolve or (None if transport else _look_up)
         self._credential = {"authorization": f"Bearer {token}"}
         headers = {"accept": "application/json", "user-agent": "bridge-publish"}
         # The whole call is timed in `_exchange`; httpx itself only watches over connecting.
@@ -146,18 +157,49 @@ class Http:
         """Bring a file to where the partner said, without the credential: POST as a form's part `file`, PUT as it is.
 
         It is no call of the partner's API, so it counts for no budget. `media` is read from its beginning each time.
+        Only public addresses are connected to, the very ones that were judged, unless the partner's own is private.
 
         Raises:
-            PartnerError: refused, or lost on the way; or the address is plain http and the partner's own is not.
+            PartnerError: refused, or lost on the way; or the address is plain http and the partner's own is not; or it
+                leads to what is not public.
         """
         if not url.startswith("https:") and not self._plain:
             detail = "the partner's address for uploads is not https"
             raise PartnerError(FailureReason.INSECURE_URL, FailureClass.TERMINAL, detail=detail)
         async with self._observed(operation):
-            answer = await self._exchange(_carrying(self._client, method, url, media), UPLOAD_S, write=False)
+            answer = await self._bring(method, await self._ways(url), media)
             if (refused := refuse(answer)) is not None:
                 raise refused
         return answer
+
+    async def _bring(self, method: str, ways: Sequence["_Way"], media: MediaFile) -> Answer:
+        """Bring a file by the first way that there is a connection on."""
+        *others, last = ways
+        for way in others:
+            try:
+                return await self._exchange(_carrying(self._client, method, way, media), UPLOAD_S, write=False)
+            except PartnerError as error:
+                if error.reason is not FailureReason.CONNECT:
+                    raise
+        return await self._exchange(_carrying(self._client, method, last, media), UPLOAD_S, write=False)
+
+    async def _ways(self, url: str) -> Sequence["_Way"]:
+        """Look up where an address leads, and pin it to what was found: a name may lead elsewhere in a moment."""
+        try:
+            target = httpx.URL(url)
+            if self._resolve is None:
+                return [_Way(target)]
+            name = target.raw_host.decode("ascii")
+            found = await self._resolve(name, target.port or (443 if target.scheme == "https" else 80))
+        except httpx.InvalidURL as error:
+            raise lost(error, 0, write=False) from None
+        except (OSError, UnicodeError):
+            raise PartnerError(FailureReason.DNS, FailureClass.RETRYABLE, detail="no connection") from None
+        if not found or not all(map(is_allowed, found)):
+            detail = f"the partner's address for uploads leads to {', '.join(found) or 'nothing'}, which is not public"
+            raise PartnerError(FailureReason.BLOCKED_ADDRESS, FailureClass.TERMINAL, detail=detail)
+        host = target.netloc.decode("ascii")
+        return [_Way(target.copy_with(host=one), host, name) for one in found[:_MOST_WAYS]]
 
     @asynccontextmanager
     async def _observed(self, operation: str) -> AsyncIterator[None]:
@@ -204,11 +246,31 @@ class Http:
             self._budget.hold_at_least(self._now() + refused.retry_after)
 
 
-def _carrying(client: httpx.AsyncClient, method: str, url: str, media: MediaFile) -> httpx.Request:
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """An address to call; by an IP address `host` is what the header says, `name` what the certificate does."""
+
+    url: httpx.URL
+    host: str | None = None
+    name: str | None = None
+
+
+async def _look_up(name: str, port: int) -> Sequence[str]:
+    found = await asyncio.get_running_loop().getaddrinfo(name, port, type=socket.SOCK_STREAM)
+    return list(dict.fromkeys(str(info[4][0]) for info in found))
+
+
+def _carrying(client: httpx.AsyncClient, method: str, way: _Way, media: MediaFile) -> httpx.Request:
+    # Not kept open: the next file may go to another name on the same address, whose certificate must be seen.
+    headers, extensions = {"connection": "close"}, {}
+    if way.host is not None:
+        headers["host"], extensions["sni_hostname"] = way.host, way.name
     if method == "POST":
-        return client.build_request("POST", url, files={"file": (media.filename, media.stream, media.content_type)})
-    headers = {"content-type": media.content_type, "content-length": str(media.size)}
-    return client.build_request(method, url, content=_chunks(media.stream), headers=headers)
+        files = {"file": (media.filename, media.stream, media.content_type)}
+        return client.build_request("POST", way.url, files=files, headers=headers, extensions=extensions)
+    headers |= {"content-type": media.content_type, "content-length": str(media.size)}
+    content = _chunks(media.stream)
+    return client.build_request(method, way.url, content=content, headers=headers, extensions=extensions)
 
 
 async def _chunks(stream: BinaryIO) -> AsyncIterator[bytes]:

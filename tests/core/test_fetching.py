@@ -131,6 +131,33 @@ def test_a_fetch_that_had_nothing_to_bring_leaves_a_post_of_plain_addresses():
     assert step.see(post).hosted is None
 
 
+# What is begun, and who stands in line.
+
+
+def test_a_file_is_given_up_after_three_attempts_of_which_no_end_is_known():
+    step, fetch = a_step(), a_fetch(progress={"done": {B: "hb"}})
+    for _ in range(fetching.MOST_BEGUN):
+        fetching.refuse_if_lost(fetch, A)
+        fetch = fetching.begin(step, fetch, A)
+        assert (fetching.was_lost(fetch, A), fetching.was_lost(fetch, B)) == (True, False)
+    with pytest.raises(MediaError, match="3 times"):
+        fetching.refuse_if_lost(fetch, A)
+    fetching.refuse_if_lost(fetching.ended(step, fetch), A)
+    assert fetching.stored(step, fetch, A, Hosted("ha")).progress == {"done": {A: "ha", B: "hb"}, "waiting": {}}
+
+
+def test_what_the_partner_did_not_fetch_itself_is_brought_at_once():
+    fetch = fetching.bring_next(a_step(), a_fetch(attempts=1, due_at=NOW - HOUR), A)
+    assert (fetching.is_to_bring(fetch, A), fetching.is_to_bring(fetch, B)) == (True, False)
+    assert (fetch.due_at, fetch.attempts) == (NOW, 0)
+
+
+@pytest.mark.parametrize(("waiting", "seconds"), [(0, 60), (10, 80), (500, 300)])
+def test_the_longer_the_line_the_later_one_looks_by_itself(waiting, seconds):
+    fetch = fetching.stand_in_line(a_step(), a_fetch(attempts=1), waiting)
+    assert (fetch.due_at, fetch.attempts) == (NOW + timedelta(seconds=seconds), 1)
+
+
 # What fails.
 
 
@@ -197,7 +224,25 @@ def test_a_post_whose_addresses_are_refused_has_its_media_brought_instead():
     assert made[K.PUBLISH].due_at == NOW + fetching.WAIT
 
 
-@pytest.mark.parametrize("post", [an_unsent(), an_unsent(content=CONTENT, hosted={A: "h"})], ids=["no media", "stored"])
+def test_of_a_post_with_some_files_stored_those_are_brought_that_were_refused_by_address():
+    step, post, publish = a_step(), an_unsent(content=CONTENT, hosted={A: "ha"}), a_publish(attempts=1, calls=1)
+    too_large = PartnerError(FailureReason.MEDIA_INVALID, FailureClass.TERMINAL, status=400)
+    fail(step, publish, post, too_large, RULES, watch=WATCH)
+    made = commands_of(step)
+    assert (step.see(post).hosted, made[K.FETCH].progress) == ({}, {"done": {A: "ha"}})
+    assert made[K.PUBLISH].state is WorkState.DUE
+
+
+def test_files_that_were_brought_and_are_refused_again_reject_their_post():
+    step, post, publish = a_step(), an_unsent(content=CONTENT, hosted={A: "ha", B: "hb"}), a_publish(attempts=1)
+    fail(step, publish, post, PartnerError(FailureReason.MEDIA_INVALID, FailureClass.TERMINAL), RULES, watch=WATCH)
+    assert (step.see(post).state, step.see(post).reason) == (PostState.REJECTED, FailureReason.MEDIA_INVALID)
+
+
+STORED = an_unsent(content=CONTENT, hosted={A: "ha", B: "hb"})
+
+
+@pytest.mark.parametrize("post", [an_unsent(), STORED], ids=["no media", "stored"])
 def test_without_media_to_bring_it_is_tried_again_as_it_is(post):
     step, publish = a_step(), a_publish(attempts=1, calls=1)
     fail(step, publish, post, UNREACHABLE, RULES, watch=WATCH)

@@ -5,14 +5,12 @@ import io
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
 from pathlib import Path
 
 import orjson
 import pytest
 from PIL import Image
 
-from bridge.core import fetching
 from bridge.core.errors import FailureReason
 from bridge.core.model import CommandKind, PostState, WorkState
 from tests.flows.town import PUBLIC, TIKTOK, VIDEO, Town
@@ -26,6 +24,13 @@ MP4 = b"\0\0\0\x18ftypisom\0\0\0\0isommp42" + bytes(100)
 def picture(form: str = "WEBP", size: tuple[int, int] = (80, 60)) -> bytes:
     made = io.BytesIO()
     Image.new("RGB", size, "red").save(made, form)
+    return made.getvalue()
+
+
+def a_large_picture() -> bytes:
+    made = io.BytesIO()
+    Image.effect_noise((1800, 1800), 100).convert("RGB").save(made, "PNG")
+    assert len(made.getvalue()) > 5_000_000
     return made.getvalue()
 
 
@@ -168,6 +173,32 @@ async def test_an_address_that_the_partner_cannot_reach_is_brought_to_it(town: T
     assert len({orjson.loads(body)["external_id"] for body in town.wire.creates}) == 1
 
 
+@pytest.mark.parametrize(
+    ("name", "kind", "content"),
+    [("a.png", "image/png", a_large_picture), ("a", "image/webp", picture)],
+    ids=["too large", "another format"],
+)
+async def test_a_plain_address_that_the_partner_refuses_for_what_is_behind_it_is_brought(
+    town, files, name, kind, content
+):
+    url = files.put(f"/{name}", content()).replace("127.0.0.1", PUBLIC)
+    town.sim.world.declared[url] = (kind, len(content()))
+
+    post_id = await town.sent(media=slides(url))
+
+    [stored] = town.sim.world.files.values()
+    assert ((await town.post(post_id)).partner_id is not None, media_of(town)) == (True, [stored.url])
+    assert (stored.content_type, len(town.calls("create")), len(files.asked)) == ("image/jpeg", 2, 1)
+
+
+async def test_a_rule_that_is_not_about_files_brings_none(town, files):
+    url = files.put("/a.mp4", MP4).replace("127.0.0.1", PUBLIC)
+    refused = {"ok": False, "error_code": "validation_failed", "message": "Caption exceeds 500 characters"}
+    town.sim.fault("answer", "create", status=400, body=orjson.dumps(refused).decode())
+    post_id = await town.sent(media=url)
+    assert ((await town.post(post_id)).reason, files.asked) == (FailureReason.INVALID, [])
+
+
 MUSIC = "https://www.tiktok.com/@brand/video/1234567890"
 
 
@@ -195,7 +226,7 @@ async def test_what_stays_unreachable_though_the_media_were_brought_is_tried_thr
         ("a.webp", b"", FailureReason.MEDIA_INVALID),
         ("a.webp", MP4, FailureReason.MEDIA_INVALID),
         ("a.gif", picture("GIF", (8000, 7000)), FailureReason.MEDIA_INVALID),
-        ("a.webp", bytes(25_000_001), FailureReason.MEDIA_TOO_LARGE),
+        ("a.webp", bytes(50_000_001), FailureReason.MEDIA_TOO_LARGE),
     ],
     ids=["page", "cut", "empty", "video", "bomb", "large"],
 )
@@ -210,10 +241,7 @@ async def test_what_is_no_image_for_the_partner_is_refused_with_the_reason(town,
 
 
 async def test_a_large_image_that_the_partner_takes_by_its_type_is_made_to_fit(town, files):
-    made = io.BytesIO()
-    Image.effect_noise((1800, 1800), 100).convert("RGB").save(made, "PNG")
-    assert len(made.getvalue()) > 5_000_000
-    await town.sent(media=slides(files.put("/a.png?token=x", made.getvalue())))
+    await town.sent(media=slides(files.put("/a.png?token=x", a_large_picture())))
     [stored] = town.sim.world.files.values()
     assert (stored.content_type, len(stored.content) < 5_000_000) == ("image/jpeg", True)
 
@@ -283,43 +311,9 @@ async def test_posts_of_one_event_share_what_is_stored(town, files):
     answer = await town.publish(media=slides(url), accounts=["brand-tiktok", "brand-instagram"], tiktok={"title": "t"})
     claimed = await town.publisher.claim(32)
     await asyncio.gather(*(town.publisher.act(one) for one in claimed))
-    town.clock.at += fetching.BUSY
     await town.work()
 
     posts = await town.posts(answer.accepted.event_id)
     [stored] = town.sim.world.files.values()
     assert [post.hosted for post in posts] == [{url: stored.url}] * 2
     assert (files.asked, len(town.sim.world.posts)) == (["/a.webp"], 2)
-
-
-# The bounds.
-
-
-async def test_only_so_many_files_are_fetched_at_once(town, files):
-    for n in range(4):
-        await town.publish(media=files.put(f"/{n}.webp", picture()), caption=f"post {n}")
-
-    claimed = await town.publisher.claim(32)
-    fetching_now = [one for one in claimed if one.command.kind is CommandKind.FETCH]
-    assert len(fetching_now) == 4
-    await asyncio.gather(*(town.publisher.act(one) for one in claimed))
-
-    assert len(files.asked) == 2
-    town.clock.at += fetching.BUSY
-    await town.work()
-    assert len(town.sim.world.posts) >= 3
-
-
-async def test_a_crash_after_a_file_was_stored_does_not_store_it_again(town, files):
-    """The second of two slides is cut short by the end of the process: the first stays stored."""
-    urls = [files.put(f"/{n}.webp", picture()) for n in range(2)]
-    post_id = (await town.publish(media=slides(*urls))).posts[0].id
-    [first] = await town.publisher.claim(32)
-    await town.publisher.act(first)
-    [_second] = await town.publisher.claim(32)
-
-    town.clock.at += timedelta(minutes=10)
-    await town.work()
-
-    assert (files.asked, len(media_of(town))) == (["/0.webp", "/1.webp"], 2)
-    assert (await town.post(post_id)).partner_id is not None

@@ -7,9 +7,12 @@ import pytest
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import PostState, WorkState
+from bridge.core.rules import MediaRules
+from bridge.flows.fetch import PER_HOST
 from bridge.simulator.posteverywhere import TIKTOK, PostEverywhereSimulator, app
 from tests.flows.test_fetch import MP4, Files, fetches, picture, serving
-from tests.flows.town import Town
+from tests.flows.test_fetch_bounds import Pumping, silence
+from tests.flows.town import PUBLIC, Town
 from tests.partners.things import Observed, posteverywhere
 
 pytestmark = pytest.mark.anyio
@@ -47,6 +50,33 @@ async def test_a_private_image_is_brought(town: Town, pe: PostEverywhereSimulato
     post_id = await town.sent(media=files.put("/a.webp", picture()), accounts=[ACCOUNT])
     assert (await town.post(post_id)).partner_id is not None
     assert files.asked == ["/a.webp"]
+
+
+@pytest.mark.parametrize("form", ["AVIF", "TIFF", "BMP"])
+async def test_a_public_image_of_a_kind_that_the_partner_does_not_keep_is_converted(
+    town: Town, pe: PostEverywhereSimulator, files: Files, form: str
+) -> None:
+    url = files.put(f"/a.{form.lower()}", picture(form)).replace("127.0.0.1", PUBLIC)
+    post_id = await town.sent(media=url, accounts=[ACCOUNT])
+    assert (await town.post(post_id)).partner_id is not None
+    assert (len(pe.journal.of("import_url")), len(files.asked)) == (1, 1)
+    assert [one.content_type for one in pe.world.media.values()] == ["image/jpeg"]
+
+
+async def test_what_the_partner_fetches_itself_takes_no_place_of_the_downloads(
+    town: Town, pe: PostEverywhereSimulator
+) -> None:
+    """Every download that may run waits for a host that never answers."""
+    town.publisher.fetch.__self__.rules = MediaRules(concurrency=PER_HOST)  # type: ignore[attr-defined]  # It is bound.
+    async with silence() as silent:
+        for n in range(PER_HOST):
+            await town.publish(media=f"{silent.base}/{n}.webp", caption=f"silent {n}")
+        pumping = Pumping(town)
+        await pumping.until(lambda: silent.calls == PER_HOST)
+        post_id = await town.sent(media="https://cdn.example.com/a.jpg", accounts=[ACCOUNT])
+        assert (await town.post(post_id)).partner_id is not None
+        silent.over.set()
+        await pumping.end()
 
 
 async def test_a_video_that_is_worked_on_is_waited_for(town: Town, pe: PostEverywhereSimulator, files: Files) -> None:

@@ -74,7 +74,11 @@ async def test_options_change_while_it_runs_and_reset_goes_back(partner):
     assert (await post(partner, "/options", {"contract": "v1"})).json()["contract"] == "v1"
     assert await partner.created() == "post_789"
     await post(partner, "/media", {"unreachable": ["https://cdn.example.com/video.mp4"]})
+    files = {"https://cdn.example.com/a.jpg": {"type": "image/webp", "bytes": 9}}
+    declared = await post(partner, "/media", {"files": files})
+    assert declared.json() == {"unreachable": ["https://cdn.example.com/video.mp4"], "files": files}
     await post(partner, "/reset")
+    assert partner.sim.world.declared == {}
     assert (partner.sim.world.posts, partner.sim.world.unreachable, len(partner.sim.journal)) == ({}, set(), 0)
     assert partner.sim.world.options.contract == "v3"
 

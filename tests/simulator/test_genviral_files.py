@@ -46,6 +46,29 @@ async def test_a_file_whose_bytes_never_came_is_good_for_no_post(partner: Partne
 
 
 @pytest.mark.parametrize(
+    ("kind", "size", "text"),
+    [
+        ("image/webp", 9, "Unsupported slideshow format image/webp"),
+        ("image/png", 5_000_000, "File size exceeds the 5MB limit"),
+    ],
+)
+async def test_a_slide_is_refused_for_what_is_known_to_be_behind_its_address(
+    partner: Partner, kind: str, size: int, text: str
+) -> None:
+    partner.sim.world.declared["https://cdn.example.com/a"] = (kind, size)
+    answer = await partner.create(media={"type": "slideshow", "urls": ["https://cdn.example.com/a"]})
+    told = answer.json()
+    assert (answer.status_code, told["error_code"], told["message"]) == (400, "validation_failed", text)
+
+
+async def test_a_stored_file_that_is_too_large_for_a_slide_is_refused(partner: Partner) -> None:
+    content = PNG + bytes(5_000_000)
+    place = await announced(partner, size=len(content))
+    assert await put(partner, place["uploadUrl"], content) == 200
+    assert await create(partner, place["url"]) == 400
+
+
+@pytest.mark.parametrize(
     ("content", "kind"),
     [(PNG + b"x", "image/png"), (PNG, "image/jpeg"), (b"\xff\xd8\xff" + PNG[3:], "image/png")],
     ids=["size", "type", "bytes"],

@@ -63,7 +63,7 @@ def create(world: World, key: Key, body: Json) -> Answer:
     rules.check_plan_for(accounts, key)
     content = {field: body[field] for field in CONTENT if field in body}
     status, at = rules.place(read_time(body.get("scheduled_at")), now=world.now(), contract=contract)
-    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.dead_addresses())
+    warnings = _judged(world, content, accounts)
     if contract == Contract.V3 and (replayed := _replay(world, name, digest)):
         return replayed
     rows = [Row(account.id, status) for account in accounts]
@@ -79,6 +79,11 @@ def create(world: World, key: Key, body: Json) -> Answer:
     post.external_id, post.warnings, post.replay_name = body.get("external_id"), warnings, name
     world.replays[name] = (digest, post.id)
     return Answer(201, "Post scheduled", world.store(post).receipt())
+
+
+def _judged(world: World, content: Json, accounts: list[Account]) -> list[Json]:
+    shown = {"unreachable": world.dead_addresses(), "known": world.known_files()}
+    return rules.check_content(content, accounts, contract=world.options.contract, **shown)  # type: ignore[arg-type]  # One type a name.
 
 
 def _replay_name(key: Key, body: Json) -> tuple[tuple[str, str], str]:
@@ -172,7 +177,7 @@ def update(world: World, key: Key, post_id: str, body: Json) -> Answer:
     rules.check_plan_for(accounts, key)
     content = post.content | {field: body[field] for field in CONTENT if field in body}
     content["settings"] = _merged(post.content.get("settings") or {}, body.get("settings") or {})
-    warnings = rules.check_content(content, accounts, contract=contract, unreachable=world.dead_addresses())
+    warnings = _judged(world, content, accounts)
     placed = (
         rules.move(read_time(body["scheduled_at"]), now=world.now(), contract=contract)
         if "scheduled_at" in body

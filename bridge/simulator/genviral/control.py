@@ -163,8 +163,14 @@ def _keys(simulator: GenviralSimulator, body: Json, _request: Request) -> Json:
 
 
 def _media(simulator: GenviralSimulator, body: Json, _request: Request) -> Json:
-    simulator.world.unreachable = set(body["unreachable"])
-    return {"unreachable": sorted(simulator.world.unreachable)}
+    """Say what is behind addresses: `unreachable` (a list), `files` (`{url: {"type", "bytes"}}`); each replaces."""
+    world = simulator.world
+    if "files" in body:
+        world.declared = {url: (str(one["type"]), int(one["bytes"])) for url, one in body["files"].items()}
+    if "unreachable" in body or "files" not in body:
+        world.unreachable = set(body["unreachable"])
+    files = {url: {"type": kind, "bytes": size} for url, (kind, size) in world.declared.items()}
+    return {"unreachable": sorted(world.unreachable), "files": files}
 
 
 def _options(simulator: GenviralSimulator, body: Json, _request: Request) -> Json:

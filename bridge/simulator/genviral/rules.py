@@ -1,11 +1,12 @@
 """The vendor's content rules: what a well-formed post must keep for the accounts it targets; mostly 400s.
 
 Source: https://docs.genviral.io/api-reference (create-post, update-post), captured by 2026-11. Caption length is
-counted in UTF-16 units (a guess: the vendor does not say), for YouTube in bytes (said).
+counted in UTF-16 units (a guess: the vendor does not say), for YouTube in bytes (said). So are the words in which it
+refuses a file for what is in it, of which it says only the limits.
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 from typing import Any
@@ -18,7 +19,9 @@ CAPTIONS = {"facebook": 63206, "instagram": 2200, "linkedin": 3000, "pinterest":
 VIDEO_TYPES = (".mp4", ".mov", ".m4v", ".avi")
 SLIDE_TYPES = (".jpg", ".jpeg", ".png")
 OTHER_TYPES = (".gif", ".webp", ".heic", ".webm", ".mkv", ".mp3", ".pdf", ".svg", *VIDEO_TYPES, *SLIDE_TYPES)
-MAX_VIDEO_BYTES = 100_000_000
+MAX_VIDEO_BYTES, MAX_SLIDE_BYTES = 100_000_000, 5_000_000
+VIDEO_KINDS = ("video/mp4", "video/quicktime", "video/x-m4v", "video/x-msvideo")
+SLIDE_KINDS = ("image/jpeg", "image/png")
 NOW_WINDOW = timedelta(seconds=30)
 SHORTEST_LEAD = timedelta(minutes=2)
 GAP_TEXT = "scheduled_at must be at least 2 minutes in the future"
@@ -39,7 +42,12 @@ def check_plan_for(accounts: list[Account], key: Key) -> None:
 
 
 def check_content(
-    content: Json, accounts: list[Account], *, contract: Contract, unreachable: Collection[str]
+    content: Json,
+    accounts: list[Account],
+    *,
+    contract: Contract,
+    unreachable: Collection[str],
+    known: Mapping[str, tuple[str, int]],
 ) -> list[Json]:
     """Refuse content that breaks a rule; answer the warnings of content that keeps them.
 
@@ -48,6 +56,7 @@ def check_content(
         accounts: the resolved targets.
         contract: v1 has one caption limit, demands media and drops music; v3 judges by platform.
         unreachable: URLs that the reachability check finds dead, besides every `.invalid` host.
+        known: what is behind URLs, where that can be known: content type and bytes.
     """
     _check_captions(content, accounts, contract)
     _check_kind(content.get("media"), accounts, contract)
@@ -58,6 +67,7 @@ def check_content(
         _check_pinterest(content, accounts)
         _check_settings(content.get("settings") or {}, accounts)
     _check_reachable(content, unreachable)
+    _check_files(content.get("media"), known)
     return _warnings(content.get("media"))
 
 
@@ -194,6 +204,17 @@ def _check_reachable(content: Json, unreachable: Collection[str]) -> None:
     for url in filter(None, [media.get("url"), *media.get("urls", []), content.get("music_url")]):
         if url in unreachable or (urlsplit(url).hostname or "").endswith(".invalid"):
             raise Refusal(400, "media_unreachable", "Media URL is not reachable")
+
+
+def _check_files(media: Json | None, known: Mapping[str, tuple[str, int]]) -> None:
+    video = media is not None and media["type"] == "video"
+    good, most = (VIDEO_KINDS, MAX_VIDEO_BYTES) if video else (SLIDE_KINDS, MAX_SLIDE_BYTES)
+    for url in [media.get("url"), *media.get("urls", [])] if media else []:
+        kind, size = known.get(url, (good[0], 0))
+        if kind not in good:
+            raise invalid(f"Unsupported {'video' if video else 'slideshow'} format {kind}")
+        if size >= most:
+            raise invalid(f"File size exceeds the {most // 1_000_000}MB limit")
 
 
 def _warnings(media: Json | None) -> list[Json]:

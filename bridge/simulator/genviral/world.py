@@ -68,6 +68,7 @@ class World:
         self.outcomes: dict[str, deque[Outcome]] = {}
         self.publications: deque[Publication] = deque(maxlen=PUBLICATIONS_KEPT)
         self.unreachable: set[str] = set()
+        self.declared: dict[str, tuple[str, int]] = {}
         self.files: dict[str, files.StoredFile] = {}
         self.ticks = 0
         self._post_number = 788
@@ -201,6 +202,11 @@ class World:
     def dead_addresses(self) -> set[str]:
         """Give the addresses of media that the reachability check finds dead."""
         return self.unreachable | {file.url for file in self.files.values() if file.content is None}
+
+    def known_files(self) -> dict[str, tuple[str, int]]:
+        """Give content type and bytes of media by address: of files that are stored here, and of declared ones."""
+        here = {one.url: (one.content_type, len(one.content)) for one in self.files.values() if one.content is not None}
+        return here | self.declared
 
     # Outcomes.
 
