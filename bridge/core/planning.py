@@ -3,7 +3,7 @@
 What partners have to say of it is asked by the flow.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
@@ -81,22 +81,44 @@ def with_media(part: Part, media: Json, needing: Sequence[Wanted]) -> list[Part]
     return [filled, replace(part, wanted=rest)] if rest else [filled]
 
 
-def parted(parts: Sequence[Part]) -> list[Part]:
-    """Leave out of each part what is for platforms that only another part has: blocks, music and settings."""
+def parted(parts: Sequence[Part], lacks: Mapping[str, Collection[str]]) -> tuple[list[Part], list[Json]]:
+    """Leave out of each part what only another part can use: blocks, music and settings; and warn of the first two.
+
+    `lacks` are by key the fields that its partner has no place for. What no part can use stays where it is: the
+    partners find fault with it.
+    """
     if len(parts) == 1:
-        return list(parts)
-    every = {family(account.platform) for part in parts for account in part.accounts}
-    return [_relevant(part, every) for part in parts]
+        return list(parts), []
+    own = [{family(account.platform) for account in part.accounts} for part in parts]
+    taken = {
+        name
+        for part, platforms in zip(parts, own, strict=True)
+        for name in part.content.keys() & _BLOCKS.keys()
+        if _BLOCKS[name] in platforms and name not in lacks.get(part.partner, ())
+    }
+    warnings: list[Json] = []
+    found = []
+    for part, platforms in zip(parts, own, strict=True):
+        elsewhere = set() if "" in platforms else set().union(*own) - platforms
+        gone = {name for name in taken if _BLOCKS[name] in elsewhere or name in lacks.get(part.partner, ())}
+        warnings += (_not_for_all(name, part) for name in sorted(gone & part.content.keys()))
+        found.append(_relevant(part, elsewhere, gone))
+    return found, warnings
 
 
-def _relevant(part: Part, every: set[str]) -> Part:
-    own = {family(account.platform) for account in part.accounts}
-    elsewhere = set() if "" in own else every - own
-    content = {name: value for name, value in part.content.items() if _BLOCKS.get(name) not in elsewhere}
+def _relevant(part: Part, elsewhere: set[str], gone: set[str]) -> Part:
+    content = {name: value for name, value in part.content.items() if name not in gone}
     settings = content.get("settings")
     if isinstance(settings, Mapping):
         content["settings"] = {name: value for name, value in settings.items() if family(name) not in elsewhere}
     return replace(part, content=content)
+
+
+def _not_for_all(field: str, part: Part) -> Json:
+    first, more = part.wanted[0], len(part.wanted) - 1
+    named = f"{first.name or first.id}{f' and {more} more' if more else ''}"
+    text = f"goes only to the accounts that can use it, not to {named}"
+    return {"field": field, "code": "NOT_FOR_ALL", "message": text}
 
 
 def lateness(scheduled_at: datetime | None, now: datetime) -> Fault | None:
@@ -136,9 +158,17 @@ def dedupe_key(key: str | None, external_id: str | None) -> str | None:
 
 
 def make_post(
-    step: Step, event: Event, request: PublishRequest, content: Json, group: Sequence[Wanted], *, index: int
+    step: Step,
+    event: Event,
+    request: PublishRequest,
+    content: Json,
+    group: Sequence[Wanted],
+    *,
+    index: int,
+    commands: int = 0,
+    hosted: Json | None = None,
 ) -> Post:
-    """Return post number `index` of an event, for one group of accounts."""
+    """Return post number `index` of an event, for one group of accounts; `commands` and `hosted` as in `Post`."""
     return Post(
         id=step.moment.new_id("post"),
         event_id=event.id,
@@ -153,6 +183,8 @@ def make_post(
         caller_id=request.external_id,
         correlation=request.correlation,
         scheduled_at=request.scheduled_at,
+        hosted=hosted,
+        commands=commands,
     )
 
 

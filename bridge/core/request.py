@@ -24,6 +24,7 @@ from urllib.parse import urlsplit
 import orjson
 
 from bridge.core.errors import Fault, Problem
+from bridge.core.media import host
 from bridge.core.model import Json
 from bridge.core.platforms import platform_word
 from bridge.core.times import parse_when, unknown_zone, zone
@@ -115,7 +116,9 @@ class _Reader:
     def parsed(self, name: str) -> Any:
         """A field that is more than text; a form field may hold it as JSON."""
         value = self.fields.get(name)
-        if isinstance(value, str) and value.startswith(("[", "{")):
+        if isinstance(value, str):
+            if not value.startswith(("[", "{")):
+                return value
             try:
                 value = orjson.loads(value)
             except orjson.JSONDecodeError:
@@ -190,12 +193,14 @@ def parse_request(fields: Mapping[str, Any], *, editing: bool = False, timezone:
         correlation=given.get("correlation"),
         content={name: value for name, value in given.items() if name not in own},
         captions=given.get("captions", {}),
-        clear=frozenset(
-            _OWN_NAME.get(name, name) for name, value in fields.items() if value is None and name in EDITABLE
-        ).difference(given),
+        clear=_cleared(fields).difference(given) if None in fields.values() else frozenset(),
         dedupe=dedupe,
         warnings=tuple(reader.warnings),
     )
+
+
+def _cleared(fields: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(_OWN_NAME.get(name, name) for name, value in fields.items() if value is None and name in EDITABLE)
 
 
 def invalid(faults: Sequence[Fault]) -> Problem:
@@ -354,7 +359,7 @@ def _is_url(value: object) -> bool:
         parts = urlsplit(value)
     except ValueError:
         return False
-    return parts.scheme in ("http", "https") and bool(parts.hostname)
+    return parts.scheme in ("http", "https") and bool(host(parts.netloc))
 
 
 def _depth(value: Any) -> int:

@@ -7,6 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from bridge.core.errors import Fault
+from bridge.core.media import host
 from bridge.core.model import Account, Json
 from bridge.ports import Checked
 
@@ -63,7 +64,7 @@ def file_url(url: Any, field: str, *, good: Sequence[str]) -> Iterator[Finding]:
         parts = urlsplit(url) if isinstance(url, str) else None
     except ValueError:
         parts = None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    if parts is None or parts.scheme not in ("http", "https") or not host(parts.netloc):
         yield Fault(field, "is not an http(s) URL", "Send the full address of the file.")
         return
     ending = splitext(parts.path)[1].lower()

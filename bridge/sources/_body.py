@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from email.message import Message
-from functools import partial
+from functools import lru_cache, partial
 from typing import Any
 from urllib.parse import parse_qsl
 
@@ -34,16 +34,22 @@ def read_fields(raw: RawRequest) -> Mapping[str, Any]:
     Raises:
         Problem: 400 or 415, saying what would be right.
     """
-    message = Message()
-    message["content-type"] = raw.header("content-type") or "application/json"
-    kind = message.get_content_type()
+    kind, boundary = _content_type(raw.header("content-type") or "application/json")
     if kind == "application/json" or kind.endswith("+json"):
         return read_object(raw.body)
     if kind == "application/x-www-form-urlencoded":
         return _from_form(raw.body)
     if kind == "multipart/form-data":
-        return _from_multipart(raw.body, str(message.get_param("boundary", "")))
+        return _from_multipart(raw.body, boundary)
     raise Problem(415, "unsupported_media_type", f"{kind} is not understood. Send application/json or a form.")
+
+
+@lru_cache(maxsize=64)
+def _content_type(header: str) -> tuple[str, str]:
+    """Return the bare type of a body, and the boundary of its parts."""
+    message = Message()
+    message["content-type"] = header
+    return message.get_content_type(), str(message.get_param("boundary", ""))
 
 
 def read_object(body: bytes) -> Mapping[str, Any]:

@@ -73,15 +73,14 @@ async def test_without_a_caption_the_posts_are_rejected(build_town):
     assert [post.state for post in answer.posts] == [PostState.REJECTED]
 
 
-@pytest.mark.parametrize(("accounts", "why"), [((), "accounts is missing"), (("nobody",), "no account that we know")])
-async def test_without_an_account_the_event_says_why(build_town, accounts, why):
+@pytest.mark.parametrize("accounts", [(), ("nobody",)])
+async def test_without_an_account_the_event_says_why(build_town, accounts):
     town = await build_town(hooks=a_blog(accounts=accounts))
-    answer, again = await send(town, **GIVEN), await send(town, **GIVEN)
+    answer = await send(town, **GIVEN)
 
     event = await stored(town, answer)
-    assert (answer.posts, event.reason, event.key) == ((), answer.reason, None)
-    assert why in event.reason
-    assert not again.accepted.duplicate
+    assert (answer.posts, event.reason) == ((), answer.reason)
+    assert ("no account that we know" if accounts else "accounts is missing") in event.reason
 
 
 async def test_an_account_that_is_no_more_does_not_stop_the_others(build_town):

@@ -12,6 +12,12 @@ from tests.core.builders import NOW
 SECRETS = ("the-old-secret", "the-new-sécret")
 BEARER = build("cms", GenericConfig(secret=SECRETS))
 NAMED = build("cms", GenericConfig(secret=SECRETS, header="X-Cms-Token"))
+WIDE = build("cms", GenericConfig(secret=("秘密à",)))
+
+
+def as_read(text: str) -> str:
+    """A header that was sent in UTF-8, as a server reads it."""
+    return text.encode().decode("latin-1")
 
 
 def a_request(body: bytes = b"{}", **headers: str) -> RawRequest:
@@ -25,6 +31,8 @@ def a_request(body: bytes = b"{}", **headers: str) -> RawRequest:
         (BEARER, {"authorization": "Bearer the-old-secret"}),
         (BEARER, {"authorization": "bearer  the-new-sécret "}),
         (NAMED, {"x_cms_token": "the-old-secret"}),
+        (NAMED, {"x_cms_token": as_read("the-new-sécret")}),
+        (WIDE, {"authorization": f"Bearer {as_read('秘密à')} "}),
     ],
 )
 def test_each_secret_lets_in_and_grants_no_more_than_the_source(source, headers):

@@ -7,15 +7,16 @@ event is kept, and what cannot be sent becomes posts that are `rejected`, or the
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from hashlib import sha256
 
-from bridge.core.errors import Problem, StoreError, StoreFull
+from bridge.core.errors import FailureReason, Fault, Problem, StoreError, StoreFull
 from bridge.core.model import Event, Json, Post, PostState, RawRequest, Verified, Write
 from bridge.core.planning import as_warnings
 from bridge.core.request import FIELDS, parse_request
 from bridge.core.rules import Limits, PublishRules, SourceRules
 from bridge.flows import Kit, log
 from bridge.flows.ingest._hints import Hints, Look
-from bridge.flows.ingest._plan import API, make_event, note_event, plan
+from bridge.flows.ingest._plan import API, make_event, note_event, plan, refuse_event
 from bridge.metrics import EventOutcome
 from bridge.ports import Acceptance, Accepted, Find, Parsed, Source
 
@@ -85,8 +86,10 @@ class Ingest:
             self._refused(name, problem)
             raise
         outcome: EventOutcome = "accepted"
-        if answer.accepted.duplicate or answer.reason:
-            outcome = "duplicate" if answer.accepted.duplicate else "invalid"
+        if answer.accepted.duplicate:
+            outcome = "duplicate"
+        elif answer.reason:
+            outcome = "conflict" if answer.reason == FailureReason.KEY_CONFLICT else "invalid"
         self.kit.metrics.event(name, outcome)
         posts = [post.id for post in answer.posts]
         self._log.info(
@@ -125,11 +128,12 @@ class Ingest:
         return await self._keep(acceptance)
 
     async def _keep_unread(self, verified: Verified, parsed: Parsed, problem: Problem) -> Answer:
-        """Keep the event of a request whose fields cannot be read; it may come again once its sender is mended."""
+        """Keep the event of a request whose fields cannot be read, and tell; it may come again, mended."""
         noted = note_event(self.kit, verified, parsed, dedupe_window=self.rules.dedupe_window)
+        body = sha256(verified.raw.body).hexdigest()
         warnings = tuple(as_warnings(problem.errors, "INVALID"))
-        event = replace(noted, key=None, key_until=None, reason=problem.detail, warnings=warnings)
-        return await self._keep(Acceptance(event, Write()))
+        event = replace(noted, fingerprint=body, reason=problem.detail, warnings=warnings)
+        return await self._keep(refuse_event(event, FailureReason.INVALID, problem.errors, self.kit.moment()))
 
     async def _keep(self, acceptance: Acceptance) -> Answer:
         """Store what was planned, or answer what is stored already."""
@@ -137,12 +141,25 @@ class Ingest:
             accepted = await self._accept(acceptance)
         except StoreError as error:
             raise self._not_stored(error) from error
+        event = acceptance.event
         if accepted.conflict:
             used = f"This key was used for another request (event {accepted.event_id})."
+            if event.source != API:
+                return await self._keep_conflict(event, used)
             detail = f"{used} Use a new key, or the same request."
             raise Problem(409, "key_conflict", detail, extra={"event_id": accepted.event_id})
-        event = acceptance.event
         return Answer(accepted, await self._current(accepted, acceptance.write), event.warnings, event.reason)
+
+    async def _keep_conflict(self, event: Event, detail: str) -> Answer:
+        """Keep an event whose key another holds, under a key of its own, and tell: nobody reads a 409 there."""
+        fault = Fault("idempotency-key" if (event.key or "").startswith("key:") else "external_id", detail)
+        own = replace(
+            event,
+            key=f"conflict:{event.key}:{event.fingerprint}",
+            reason=FailureReason.KEY_CONFLICT.value,
+            warnings=tuple(as_warnings([fault], "KEY_CONFLICT")),
+        )
+        return await self._keep(refuse_event(own, FailureReason.KEY_CONFLICT, [fault], self.kit.moment()))
 
     def _not_stored(self, error: StoreError) -> Problem:
         self.kit.metrics.storage_error(error)
@@ -153,11 +170,25 @@ class Ingest:
         """Store an event. A key whose posts never reached a partner, and never will, is free again."""
         now = acceptance.event.received_at
         [accepted] = await self.kit.store.accept([acceptance], now)
-        known = accepted.duplicate or accepted.conflict
-        if known and _is_void((await self.kit.store.posts(accepted.post_ids)).values()):
+        if (accepted.duplicate or accepted.conflict) and await self._is_free(accepted, acceptance.event):
             await self.kit.store.record([Write(free_keys=(accepted.event_id,))])
             [accepted] = await self.kit.store.accept([acceptance], now)
         return accepted
+
+    async def _is_free(self, holder: Accepted, event: Event) -> bool:
+        """Say whether the event that holds a key lets go of it.
+
+        A caller of the API was told that nothing will be sent, so it means the same request anew. A hook's sender
+        repeats itself unasked: of that only another request is new, or the same when the first is long ago.
+        """
+        if event.source == API:
+            return _is_void((await self.kit.store.posts(holder.post_ids)).values())
+        found = await self.kit.store.event(holder.event_id)
+        if found is None:
+            return False
+        first, posts = found
+        is_new = holder.conflict or first.received_at + self.rules.dedupe_window <= event.received_at
+        return is_new and (not posts or _is_void(posts))
 
     async def _current(self, accepted: Accepted, made: Write) -> tuple[Post, ...]:
         if not accepted.duplicate:

@@ -6,7 +6,7 @@ read which posts), `files` (what must be stored there first).
 Source: https://docs.genviral.io/api-reference, read 2026-05.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any, assert_never
 from urllib.parse import quote
@@ -14,6 +14,7 @@ from urllib.parse import quote
 import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.looking import may_be_stored
 from bridge.core.model import (
     Account,
     Command,
@@ -56,8 +57,9 @@ class Genviral:
     kind = "genviral"
     sweeps = False
     breaker: int | None = None
-    links = False
+    looks: tuple[timedelta, ...] = (timedelta(),)
     limits = files.LIMITS
+    fetches = False
     config_type = GenviralConfig
     operations = ("create", "update", "retry", "cancel", "get", "list", "accounts", "host")
 
@@ -71,6 +73,7 @@ class Genviral:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name, self.writes = name, config.writes
+        self.lacks = rules.LACKS[config.contract]
         self._last_look = reading.Pace(reading.LOOK_EVERY)
         self._config, self._now = config, now
         self._budget = Budget(config.rate, now=now)
@@ -80,15 +83,7 @@ class Genviral:
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
         """Judge a post by the published limits; any schedule can be served, so none is a fault."""
-        checked = rules.check(content, accounts, contract=self._config.contract)
-        if self._config.writes:
-            return checked
-        warning = {
-            "field": "",
-            "code": "WRITES_OFF",
-            "message": f"partners.{self.name}.writes is off: nothing will be sent",
-        }
-        return Checked(checked.faults, (*checked.warnings, warning))
+        return rules.check(content, accounts, contract=self._config.contract)
 
     def split(self, content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
         """Group accounts into one list a request."""
@@ -162,7 +157,14 @@ class Genviral:
         return last if self._config.contract is Contract.V1 and last < self._now() else None
 
     async def read(
-        self, tracked: Sequence[Post], cursor: str | None, budget: int, *, known: Known, adopt: bool = False
+        self,
+        tracked: Sequence[Post],
+        cursor: str | None,
+        budget: int,
+        *,
+        known: Known,
+        adopt: bool = False,
+        urgent: Collection[str] = (),
     ) -> Reading:
         """Read posts, most due first: scheduled ones a page at a time where that saves calls, all others by GET.
 
@@ -229,6 +231,10 @@ class Genviral:
         """What Genviral has stored is ready."""
         return Hosted(handle)
 
+    def links(self, platform: str) -> bool:
+        """Say that no platform has them."""
+        return False
+
     async def reconnect_link(self, account_id: str) -> Link | None:
         """Genviral has no such thing: accounts are reconnected in its dashboard."""
         return None
@@ -249,7 +255,7 @@ class Genviral:
         try:
             answer = await self._write("create", "POST", "/posts", body)
         except PartnerError as error:
-            first = command.calls <= 1
+            first = not may_be_stored(command)
             if first and error.code == "validation_failed" and reading.Wanted.of(body, None).too_near(self._now()):
                 # The schedule came into the vendor's gap on its way: rebuilt, it goes at once or waits. Bytes that were
                 # sent before may be stored already: those must be looked for, and a final refusal has that done.

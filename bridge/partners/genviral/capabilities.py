@@ -23,14 +23,18 @@ _SIGNS = re.compile(r"[^a-z0-9]+")
 
 def own_limit(account: Account, names: tuple[str, ...]) -> int | None:
     """Return the smallest limit that an account advertises under one of these names; None when it has none."""
-    if not account.capabilities:
+    if not account.capabilities or not any(map(_may_limit, account.capabilities.values())):
         return None
     return min((number for name, number in _numbers(account.capabilities) if name in names), default=None)
 
 
+def _may_limit(value: object) -> bool:
+    # Most capabilities are lists of words, in which there is nothing to look for.
+    return isinstance(value, (dict, int))
+
+
 def _numbers(block: Mapping[str, Any], prefix: str = "", depth: int = 0) -> Iterator[tuple[str, int]]:
     for key, value in block.items():
-        # Most capabilities are lists of words: nothing is done for them.
         if isinstance(value, dict) and depth < 3:
             name = _SIGNS.sub("", str(key).lower())
             yield from _numbers(value, prefix if name in _OUTER else prefix + name, depth + 1)

@@ -46,13 +46,15 @@ class Place:
 def to_host(content: Json, *, refused: bool) -> tuple[str, ...]:
     """Return the addresses that Genviral could not fetch, perhaps not later, or not in their format."""
     found = media.addresses(content)
-    if refused:
+    if refused or not found:
         return found
     video = media.is_video(content)
     return tuple(
-        url
-        for url in found
-        if media.is_private(url) or media.is_signed(url) or (not video and media.ending(url) in CONVERTED)
+        [
+            url
+            for url in found
+            if media.is_private(url) or media.is_signed(url) or (not video and media.ending(url) in CONVERTED)
+        ]
     )
 
 

@@ -35,6 +35,9 @@ MAX_VIDEO_BYTES, MAX_SLIDE_BYTES = 100_000_000, 5_000_000
 CONVERTED = (".webp", ".heic", ".heif", ".avif", ".gif", ".tif", ".tiff", ".bmp")
 """Endings of images that Genviral takes in no post, so that they become JPEG on the way."""
 
+LACKS: Mapping[Contract, frozenset[str]] = {Contract.V1: frozenset({"tiktok", "pinterest"}), Contract.V3: frozenset()}
+"""Fields of a request that a contract has no place for."""
+
 _VIDEOS, _SLIDES = (".mp4", ".mov", ".m4v", ".avi"), (".jpg", ".jpeg", ".png")
 _MUSIC_URL = re.compile(r"https://(?:(?:www\.|m\.)?tiktok\.com/@[^/\s]+/(?:video|photo)/\d+|v[mt]\.tiktok\.com/\w+)")
 
@@ -45,10 +48,10 @@ def check(content: Json, accounts: Sequence[Account], *, contract: Contract) -> 
         [
             *_caption(content, accounts, contract),
             *_media(content.get("media"), accounts, contract),
-            *_music(content.get("music_url"), accounts),
-            *_tiktok(content, accounts, contract),
+            *(_music(content["music_url"], accounts) if "music_url" in content else ()),
+            *(_tiktok(content, accounts, contract) if "tiktok" in content else ()),
             *_pinterest(content, accounts, contract),
-            *_settings(content.get("settings"), accounts, contract),
+            *(_settings(content["settings"], accounts, contract) if "settings" in content else ()),
             *_rest(content, accounts),
         ]
     )
@@ -61,6 +64,9 @@ def split(content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
     apart when they have a block, because an older contract takes one block a request.
     """
     groups: dict[tuple[bool, ...], list[Account]] = {}
+    if not any(map(content.get, ("tiktok", "music_url", "pinterest"))):
+        groups = {(): list(accounts)} if accounts else {}
+        accounts = ()
     for account in accounts:
         platform = family(account.platform)
         tiktok = platform == "tiktok" and bool(content.get("tiktok") or content.get("music_url"))
@@ -91,7 +97,7 @@ def _caption(content: Json, accounts: Sequence[Account], contract: Contract) -> 
     told: set[tuple[str, int]] = set()
     for account in accounts:
         limit = caption_limit(account, media_type, contract)
-        in_bytes = family(account.platform) == "youtube" and limit == CAPTIONS["youtube"]
+        in_bytes = family(account.platform) == "youtube"
         size, unit = (len(caption.encode(errors="replace")), "bytes") if in_bytes else (length(caption), "characters")
         if limit is not None and size > limit and (unit, limit) not in told:
             told.add((unit, limit))
@@ -137,7 +143,8 @@ def _media(media: Any, accounts: Sequence[Account], contract: Contract) -> Itera
             return
     for account in accounts:
         # Only `text_only` is a documented word: a list without it and without ours says nothing certain.
-        if {"video", "slideshow"} & set(map(str, _kinds(account))) and media["type"] not in _kinds(account):
+        kinds = _kinds(account)
+        if media["type"] not in kinds and {"video", "slideshow"} & set(map(str, kinds)):
             yield warning("media", "KIND_NOT_ADVERTISED", f"{who(account)} does not advertise {media['type']} posts")
 
 
@@ -200,7 +207,8 @@ def _block(name: str, content: Json, contract: Contract) -> tuple[Json | None, l
     if not isinstance(block, Mapping):
         return None, [Fault(name, "is not an object", "Send an object.")]
     if contract is Contract.V1:
-        return None, [Fault(name, "is not known to contract v1", "Leave it out, or set contract: v3 for this key.")]
+        fault = Fault(name, "is not known to contract v1", "Leave it out, or set contract: v3 for this key.")
+        return None, [fault] if block else []
     return block, []
 
 

@@ -4,7 +4,8 @@ Shape: `{"ok", "code", "message", "data"?, "error_code"?, "issues"?}`. Nothing i
 unknown fields and words are tolerated. Source: https://docs.genviral.io/api-reference, read 2026-05.
 """
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import Any
@@ -93,6 +94,16 @@ _STATUSES: Mapping[int, tuple[FailureReason, FailureClass]] = MappingProxyType(
 )
 
 
+_RULES = ("validation_failed", "invalid_payload")
+_OF_A_FILE = re.compile(
+    r"unsupported (?:media|file|image|photo|video|slide\w*|content)\b.{0,20}\b(?:format|type)|mime.?type"
+    r"|\b(?:file|image|photo|video|slide|media)s?\b.{0,30}\b(?:size|too (?:large|big)|larger than"
+    r"|(?:exceed\w*|under|over|at most|maximum)\b.{0,20}\d\s*(?:[kmg]i?b|bytes|megabytes)\b)",
+    re.IGNORECASE,
+)
+"""Texts that refuse a file for its format or bytes, not for its length; how the vendor words them is a guess."""
+
+
 def status_of(status: int, body: Json | None) -> int:
     """Return the status that counts: the envelope's `code` when a success says `ok: false`."""
     if body is not None and body.get("ok") is False and 200 <= status < 300:
@@ -128,6 +139,9 @@ def refusal(
     code = redactor.text(code, 80) if isinstance(code, str) else None
     reason, failure = _meaning(status, code, spoken=body is not None)
     issues = (body or {}).get("issues")
+    issues = issues[:_SOME_ISSUES] if isinstance(issues, list) else []
+    if reason is FailureReason.INVALID and code in _RULES and _is_of_media(_message(body), issues):
+        reason = FailureReason.MEDIA_INVALID
     return PartnerError(
         reason,
         failure,
@@ -138,8 +152,21 @@ def refusal(
         retry_after=retry_after,
         key_wide=failure is FailureClass.NEEDS_HUMAN
         and not (write and status == 403 and code == "subscription_required"),
-        issues=[redactor.json(issue) for issue in issues[:_SOME_ISSUES]] if isinstance(issues, list) else (),
+        issues=[redactor.json(issue) for issue in issues],
     )
+
+
+def _is_of_media(message: str, issues: Sequence[Any]) -> bool:
+    """Whether a broken rule is one of the media alone, so that other files may keep it."""
+    if issues:
+        return all(_field(issue).startswith("media") for issue in issues)
+    return _OF_A_FILE.search(message) is not None
+
+
+def _field(issue: Any) -> str:
+    """Return which field an issue is about; the vendor does not say how it tells that."""
+    found = issue.get("path", issue.get("field")) if isinstance(issue, dict) else None
+    return ".".join(map(str, found)) if isinstance(found, list) else str(found or "")
 
 
 def _meaning(status: int, code: str | None, *, spoken: bool) -> tuple[FailureReason, FailureClass]:
