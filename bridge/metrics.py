@@ -52,7 +52,7 @@ OPERATIONS = (
 
 PLATFORMS = (
     "tiktok", "instagram", "youtube", "pinterest", "linkedin", "facebook",
-    "x", "twitter", "threads", "bluesky", "reddit",
+    "x", "twitter", "threads", "bluesky", "reddit", "telegram", "discord", "wordpress",
 )  # fmt: skip
 """The networks that partners name."""
 

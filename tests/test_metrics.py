@@ -10,9 +10,13 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
 from bridge.core.model import CommandKind
+from bridge.core.platforms import family
 from bridge.core.retry import Choice
 from bridge.core.signing import Check
-from bridge.metrics import CONFIGURED, METRICS, Metrics, reference
+from bridge.metrics import CONFIGURED, METRICS, PLATFORMS, Metrics, reference
+from bridge.partners.genviral.fields import SETTINGS
+from bridge.partners.genviral.limits import CAPTIONS
+from bridge.partners.posteverywhere.platforms import BUILT_IN
 from bridge.ports import Counts
 
 PAGE = Path(__file__).parent.parent / "docs" / "metrics.md"
@@ -89,6 +93,12 @@ def test_names_keep_the_conventions():
     for metric in METRICS:
         assert metric.name.endswith("_total") == (metric.kind == "counter")
         assert metric.kind != "histogram" or metric.name.endswith("_seconds")
+
+
+def test_every_platform_that_a_partner_has_limits_for_has_series_of_its_own():
+    named = {"tiktok", *CAPTIONS, *SETTINGS, *BUILT_IN.platforms}
+    assert {family(word) for word in named} <= set(PLATFORMS)
+    assert {family(word) for word in PLATFORMS} == {family(word) for word in named}
 
 
 def test_a_poll_that_never_succeeded_shows_the_start_of_the_process(metrics):

@@ -7,33 +7,41 @@
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
+from itertools import count
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
-from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Account, Judgement
-from bridge.core.redact import Redactor
+from bridge.core.retry import breaker_hold
+from bridge.core.rules import PublishRules, WatchRules
+from bridge.core.signing import TOLERANCE
 from bridge.core.units import format_duration
 from bridge.partners import CONFIGS
-from bridge.partners._http import Answer
+from bridge.partners.genviral import REPLAY_TRUSTED_FOR
 from bridge.partners.genviral import judge as genviral_judge
 from bridge.partners.genviral import limits as genviral_limits
+from bridge.partners.genviral import reading as genviral_reading
 from bridge.partners.genviral import replies as genviral_replies
+from bridge.partners.genviral import requests as genviral_requests
 from bridge.partners.genviral.config import Contract
+from bridge.partners.posteverywhere import BY_CREDENTIALS, PostEverywhere, checkups, refusals
 from bridge.partners.posteverywhere import judge as posteverywhere_judge
 from bridge.partners.posteverywhere import limits as posteverywhere_limits
-from bridge.partners.posteverywhere import refusals
+from bridge.partners.posteverywhere import reading as posteverywhere_reading
+from bridge.partners.posteverywhere.replies import LINK_LIFE
+from bridge.ports import Partner
 from bridge.settings import Kinds, reference
+from tests.core.builders import NOW
+from tests.partners.outcomes import Said, chosen, done
+from tests.partners.things import Clock, answering, genviral, posteverywhere
 
 PARTNERS = Path(__file__).parent.parent / "docs" / "partners"
-NOW = datetime(2026, 3, 2, 12, tzinfo=UTC)
 AGAIN = "write it again: python -m tests.test_partner_docs"
-
-Said = tuple[int, str | None]
-"""A status and the machine code beside it, if that makes a difference."""
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
@@ -57,60 +65,57 @@ def configuration(kind: str) -> str:
 # --- What an answer means --------------------------------------------------------------------------------------------
 
 
-def genviral_refusal(said: Said) -> PartnerError | None:
-    status, error_code = said
-    body = {"ok": False, "code": status, "message": "No", "error_code": error_code} if status >= 400 else None
-    given = {"text": "", "retry_after": None, "redactor": Redactor()}
-    return genviral_replies.refusal(status, body, write=True, **given)
+def genviral_answering(said: Said) -> Partner:
+    body = {"ok": False, "code": said.status, "message": said.message, "error_code": said.code, **said.more}
+    return genviral(transport(said, body), Clock(NOW))
 
 
-def posteverywhere_refusal(said: Said) -> PartnerError | None:
-    status, error_code = said
-    body = {"data": None, "error": {"message": "No", "code": error_code}} if status >= 400 else None
-    answer = Answer(status, body, "", {}, None, NOW)
-    return refusals.refusal(answer, write=True, create=True, now=NOW, redactor=Redactor())
+def posteverywhere_answering(said: Said) -> Partner:
+    body = {"data": None, "error": {"message": said.message, "code": said.code, **said.more}}
+    return posteverywhere(transport(said, body), Clock(NOW))
 
 
-_ELSE: Sequence[Said] = ((500, None), (302, None), (200, None))
+def transport(said: Said, body: Mapping[str, Any]) -> httpx.MockTransport:
+    return answering(said.status, body if said.envelope else b"<html>No</html>", **said.headers)
+
+
+_ELSEWHERE = tuple(
+    Said(status=status, envelope=False, about="a page, not an answer of the API") for status in (404, 405)
+)
+_ELSE = (
+    *_ELSEWHERE,
+    Said(status=500, shown="5xx"),
+    Said(status=302, shown="3xx", envelope=False),
+    Said(status=200, shown="2xx without readable content", envelope=False),
+)
 GENVIRAL_SAID: Sequence[Said] = (
-    *((400, word) for word in genviral_replies._REFUSALS),
-    *((status, None) for status in genviral_replies._STATUSES),
-    (403, "subscription_required"),
+    *(Said(status=400, code=word) for word in genviral_replies._REFUSALS),
+    Said(
+        status=400, code="validation_failed", about="`validation_failed` of the media alone",
+        more={"issues": [{"path": ["media"]}]},
+    ),
+    *(Said(status=status) for status in genviral_replies._STATUSES),
+    Said(status=403, code="subscription_required"),
     *_ELSE,
-)
+)  # fmt: skip
 POSTEVERYWHERE_SAID: Sequence[Said] = (
-    *((422 if word == refusals.BREAKER else 400, word) for word in refusals._CODES),
-    *((status, None) for status in refusals._STATUSES),
+    *(Said(status=422 if word == refusals.BREAKER else 400, code=word) for word in refusals._CODES),
+    Said(status=400, code="past_schedule_time"),
+    Said(status=403, message="Your plan limit is reached", about="a text of quota, limit, plan or upgrade"),
+    Said(status=400, more={"retryable": True}, about="`retryable: true`"),
+    Said(status=500, more={"retryable": False}, about="`retryable: false`", shown="5xx"),
+    *(Said(status=status) for status in refusals._STATUSES),
     *_ELSE,
 )
-_SPOKEN = {500: "5xx", 302: "3xx", 200: "2xx without readable content"}
 
 
-def answers(refusal: Callable[[Said], PartnerError | None], said: Iterable[Said], lost: str) -> str:
+def answers(partner: Callable[[Said], Partner], said: Iterable[Said]) -> str:
     rows = []
-    for status, word in sorted(said, key=lambda one: (one[0] < 400, one[0], one[1] or "~")):
-        error = refusal((status, word))
-        assert error is not None
-        spoken = _SPOKEN.get(status, str(status))
-        rows.append((spoken, code(word) if word else "", code(error.reason), code(error.failure), done(error, lost)))
-    return table(("Status", "Code", "Reason", "Class", "What bridge does about a publish"), rows)
-
-
-def done(error: PartnerError, lost: str) -> str:
-    """Say what follows from a refused publish, as `bridge.core.publishing.fail` decides it."""
-    if error.key_wide:
-        return "Holds the whole key, parks its work, tells a person once, and tries again by itself"
-    if error.reason is FailureReason.RATE_LIMITED:
-        return "Holds the whole key for as long as was asked; no try is used up"
-    if error.failure is FailureClass.NEEDS_HUMAN:
-        return "Parks this post; the oldest that waits is tried again every `watch.probe_every`"
-    if error.reason is FailureReason.MEDIA_UNREACHABLE:
-        return "Brings the files instead of their addresses; when that fails, rejects the post after three tries"
-    if error.reason is FailureReason.UNKNOWN_ACCOUNTS and error.failure is FailureClass.RETRYABLE:
-        return "Lists the accounts and tries again, three times in all"
-    if error.failure is FailureClass.RETRYABLE:
-        return lost if error.maybe_stored else "Tries again, with a growing pause"
-    return "Rejects the post, with the partner's text"
+    for one in sorted(said, key=lambda one: (one.status < 400, one.status, one.code or "~", one.about or "~")):
+        error, follows = done(partial(partner, one))
+        code_of = one.about or (code(one.code) if one.code else "")
+        rows.append((one.shown or str(one.status), code_of, code(error.reason), code(error.failure), follows))
+    return table(("Status", "Code, or what else tells", "Reason", "Class", "What bridge does about a publish"), rows)
 
 
 # --- What a failed account means -------------------------------------------------------------------------------------
@@ -138,20 +143,10 @@ def failures(judge: Callable[[str], Judgement], texts: Iterable[str]) -> str:
     for text in texts:
         by_meaning.setdefault(judge(text), []).append(text)
     rows = (
-        ("; ".join(examples), code(meaning.reason), code(meaning.failure), _CHOICES[meaning.failure](meaning))
+        ("; ".join(examples), code(meaning.reason), code(meaning.failure), chosen(meaning))
         for meaning, examples in by_meaning.items()
     )
     return table(("A text such as", "Reason", "Class", "What bridge does"), rows)
-
-
-_CHOICES: Mapping[FailureClass, Callable[[Judgement], str]] = {
-    FailureClass.TERMINAL: lambda _: "Gives up: the post must be changed",
-    FailureClass.RETRYABLE: lambda _: "Retries this account after each of `retry.delays`",
-    FailureClass.WAIT_UNTIL: lambda one: f"Retries this account after {format_duration(one.wait) if one.wait else ''}",
-    FailureClass.NEEDS_HUMAN: lambda _: "Parks the retry until the account is back",
-    FailureClass.AMBIGUOUS: lambda _: "Reads it again for `retry.ambiguous_reread`, then parks it for a person",
-    FailureClass.BENIGN: lambda _: "Nothing",
-}
 
 
 # --- Limits ----------------------------------------------------------------------------------------------------------
@@ -205,6 +200,48 @@ def posteverywhere_media() -> str:
     return table(("File", "At most"), [(code(kind), f"{size // 1_000_000} MB") for kind, size in most.items()])
 
 
+# --- Numbers ---------------------------------------------------------------------------------------------------------
+
+
+def numbers(*rows: tuple[str, object]) -> str:
+    common = (
+        ("5xx, time-outs and unreadable answers in a row that hold a key", _failures_that_hold()),
+        (
+            "listings in a row without an account until it counts as disconnected",
+            WatchRules().misses_before_disconnected,
+        ),
+    )
+    shown = ((what, format_duration(one) if isinstance(one, timedelta) else str(one)) for what, one in (*common, *rows))
+    return table(("What", "Number"), shown)
+
+
+def _failures_that_hold() -> int:
+    return next(failures for failures in count(1) if breaker_hold(PublishRules(), failures, 0.0))
+
+
+def genviral_numbers() -> str:
+    return numbers(
+        ("how long the same create is taken to be recognised", REPLAY_TRUSTED_FOR),
+        ("a schedule up to this far ahead goes at once", genviral_requests.GOES_AT_ONCE),
+        ("a schedule at least this far ahead is sent; one between is held", genviral_requests.SHORTEST_LEAD),
+        ("how often posts made elsewhere are looked for", genviral_reading.LOOK_EVERY),
+    )
+
+
+def posteverywhere_numbers() -> str:
+    looks = " and ".join(format_duration(pause) for pause in PostEverywhere.looks)
+    return numbers(
+        ("failures with the same content after which its circuit breaker refuses it", PostEverywhere.breaker or "none"),
+        ("a create whose answer was lost is looked for so long after", looks),
+        ("how long a link to reconnect an account is good, unless it says so itself", LINK_LIFE),
+        ("networks without such links", ", ".join(sorted(BY_CREDENTIALS))),
+        ("how often each account is asked by itself how it is", checkups.EVERY),
+        ("accounts that are asked so with one listing", checkups.AT_ONCE),
+        ("how long a post that no sweep shows is believed to stand as it did", posteverywhere_reading.FRESH_FOR),
+        ("how far the clock of a webhook's sender may be off", TOLERANCE),
+    )
+
+
 # --- The pages -------------------------------------------------------------------------------------------------------
 
 
@@ -223,23 +260,23 @@ JUDGING = {
         partial(posteverywhere_judge.judge, platform="x"), posteverywhere_judge._VERDICTS.rows, POSTEVERYWHERE_TEXTS
     ),
 }
-_SENT_AGAIN = "It may have been stored: sends the same bytes again"
-_LOOKED_FOR = "It may have been stored: looks for it, and sends again only what is not there"
 
 GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "genviral": {
         "configuration": lambda: configuration("genviral"),
-        "answers": lambda: answers(genviral_refusal, GENVIRAL_SAID, _SENT_AGAIN),
+        "answers": lambda: answers(genviral_answering, GENVIRAL_SAID),
         "failures": lambda: failures(JUDGING["genviral"].judge, TEXTS),
         "captions": genviral_captions,
         "counts": genviral_counts,
+        "numbers": genviral_numbers,
     },
     "posteverywhere": {
         "configuration": lambda: configuration("posteverywhere"),
-        "answers": lambda: answers(posteverywhere_refusal, POSTEVERYWHERE_SAID, _LOOKED_FOR),
+        "answers": lambda: answers(posteverywhere_answering, POSTEVERYWHERE_SAID),
         "failures": lambda: failures(JUDGING["posteverywhere"].judge, POSTEVERYWHERE_TEXTS),
         "platforms": posteverywhere_platforms,
         "media": posteverywhere_media,
+        "numbers": posteverywhere_numbers,
     },
 }
 _BLOCK = re.compile(r"<!-- begin: (\w+) -->\n.*?<!-- end: \1 -->", re.DOTALL)

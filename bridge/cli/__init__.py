@@ -60,5 +60,7 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--base-url", metavar="URL", help="where the partner is, such as a simulator")
     parser.add_argument("--endpoint", metavar="URL", help="where events are to go; a secret for it is made")
     parser.add_argument("--out", type=Path, default=Path("bridge.yaml"), metavar="FILE", help="default: %(default)s")
-    parser.add_argument("--force", action="store_true", help="replace files that are there; they are kept as NAME.old")
+    parser.add_argument(
+        "--force", action="store_true", help="replace files that are there; they are kept as NAME.old, NAME.old.2 ..."
+    )
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask what has a default")

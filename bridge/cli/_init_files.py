@@ -15,6 +15,7 @@ from bridge.core.model import AccountState, Listed
 
 API_TOKEN, ENDPOINT_SECRET = "BRIDGE_TOKEN", "BRIDGE_ENDPOINT_SECRET"
 _ENDPOINT = "ops"
+_PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*-[a-z0-9-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +43,17 @@ def names_of(accounts: Iterable[Listed]) -> dict[str, Listed]:
 
 
 def config_text(wanted: Wanted, accounts: Mapping[str, Listed], secrets_file: Path) -> str:
-    """Return the configuration; what people and partners gave stands in it as JSON strings, which are YAML too."""
+    """Return the configuration; what people and partners gave stands in it in quotes."""
     return "\n".join(
         [
             "# Written by `bridge init`. docs/configuration.md explains each key; `bridge check` lists every fault.",
-            f"# Secrets are not in here: {{env: NAME}} takes a variable. {_in_line(secrets_file.name)} sets them.",
+            f"# Secrets are not in here: {{env: NAME}} takes a variable. {in_line(secrets_file.name)} sets them.",
             "",
             "partners:                       # one entry for each key; several of one kind are normal",
             f"  {wanted.kind}:",
             f"    kind: {wanted.kind}",
             f"    token: {{env: {wanted.token_env}}}",
-            *([f"    base_url: {json.dumps(wanted.base_url)}"] if wanted.base_url else []),
+            *([f"    base_url: {_text(wanted.base_url)}"] if wanted.base_url else []),
             "    # writes: off               # everything but writes: reads go on, nothing is published",
             "",
             *_accounts(wanted.kind, accounts),
@@ -73,14 +74,20 @@ def _accounts(kind: str, accounts: Mapping[str, Listed]) -> Iterator[str]:
     who = Counter((one.platform, one.username) for one in accounts.values())
     for name, account in accounts.items():
         alone = bool(account.username) and who[account.platform, account.username] == 1
-        yield f"  {name}: {{partner: {kind}, {_which(kind, account, alone=alone)}}}    # {_in_line(_told(account))}"
+        which = _which(kind, account, alone=alone)
+        yield f"  {_key(name)}: {{partner: {kind}, {which}}}    # {in_line(_told(account))}"
+
+
+def _key(name: str) -> str:
+    """Return a name as a key: what YAML may take for a number, a date or `yes` stands in quotes."""
+    return name if _PLAIN_KEY.fullmatch(name) else _text(name)
 
 
 def _which(kind: str, account: Listed, *, alone: bool) -> str:
     """Say which account is meant, in a way that outlives its being reconnected at this partner."""
     if kind in _NEW_IDS and alone:
-        return f"platform: {json.dumps(account.platform)}, username: {json.dumps(account.username)}"
-    return f"id: {json.dumps(account.id)}"
+        return f"platform: {_text(account.platform)}, username: {_text(account.username)}"
+    return f"id: {_text(account.id)}"
 
 
 def _told(account: Listed) -> str:
@@ -100,13 +107,19 @@ def _endpoint(url: str | None) -> Iterator[str]:
         return
     yield "endpoints:                      # where events go, signed as Standard Webhooks"
     yield f"  {_ENDPOINT}:"
-    yield f"    url: {json.dumps(url)}"
+    yield f"    url: {_text(url)}"
     yield f"    secret: {{env: {ENDPOINT_SECRET}}}"
     yield '    events: ["*"]'
 
 
-def _in_line(text: str) -> str:
-    """Return text as it may stand in a comment: on one line, nothing that a terminal obeys."""
+def _text(value: str) -> str:
+    """Return text in quotes, as JSON and YAML both read it: what cannot be seen is escaped, so it is no line end."""
+    quoted = json.dumps(value, ensure_ascii=False)
+    return "".join(sign if sign.isprintable() else f"\\U{ord(sign):08x}" for sign in quoted)
+
+
+def in_line(text: str) -> str:
+    """Return text as it may stand in a comment or on a terminal: on one line, nothing that a terminal obeys."""
     return " ".join("".join(sign if sign.isprintable() else " " for sign in text).split())
 
 
@@ -129,9 +142,17 @@ def written(path: Path, text: str) -> Iterator[Path]:
 
 
 def put_in_place(made: Sequence[tuple[Path, Path]]) -> None:
-    """Move written files to their places; what stood there is kept as NAME.old."""
+    """Move written files to their places; what stood there is kept as NAME.old, NAME.old.2 and so on."""
     for _, path in made:
         if path.exists():
-            path.replace(path.with_name(f"{path.name}.old"))
+            path.replace(_free_name(path))
     for beside, path in made:
         beside.replace(path)
+
+
+def _free_name(path: Path) -> Path:
+    """Return the first name for an old copy that nothing has yet: none that was kept before is lost."""
+    old, number = path.with_name(f"{path.name}.old"), 2
+    while old.exists():
+        old, number = path.with_name(f"{path.name}.old.{number}"), number + 1
+    return old

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import orjson
 
+from bridge.cli._init_files import in_line
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import AccountState, Listed
 
@@ -35,7 +36,8 @@ _TO_DO: Mapping[FailureReason, str] = {
 
 def refused(kind: str, error: PartnerError) -> Iterator[str]:
     """Say why the accounts could not be listed, and what to do."""
-    status = f" ({error.status}{': ' + error.detail if error.detail else ''})" if error.status else f": {error.detail}"
+    detail = in_line(error.detail)
+    status = f" ({error.status}{': ' + detail if detail else ''})" if error.status else f": {detail}"
     yield f"{TITLES[kind]} did not list the key's accounts: {error.reason}{status.rstrip()}."
     yield _TO_DO.get(error.reason, "Try again in a few minutes.")
     yield "Nothing was written."

@@ -79,6 +79,16 @@ def show_metrics(console: Console, exposition: str) -> None:
     console.print(table)
 
 
+def posts_by_state(exposition: str) -> Counter[str]:
+    """Count posts by state, as the metrics have them; a state without any is not there."""
+    counted: Counter[str] = Counter()
+    for family in text_string_to_metric_families(exposition):
+        if family.name == "bridge_posts":
+            for sample in family.samples:
+                counted[sample.labels["state"]] += int(sample.value)
+    return +counted
+
+
 def types_of(received: Iterable[Received]) -> Counter[str]:
     """Count arrivals by type, each event once however often it arrived."""
     return Counter({item.webhook_id: item.json["type"] for item in received}.values())

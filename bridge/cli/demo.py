@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.console import Console
 
-from bridge.cli._show import show_metrics, show_posts, show_webhooks, types_of
+from bridge.cli._show import posts_by_state, show_metrics, show_posts, show_webhooks, types_of
 from bridge.cli._stage import ACCOUNTS, HINTS, Stage, set_stage
 from bridge.simulator.receiver import Received
 
@@ -214,9 +214,21 @@ class Story:
         self.check("every webhook is signed well", held=all(item.verified for item in self.received))
         shown = [(await self.stage.api.get(f"/v1/posts/{post_id}")).json() for post_id in self.posts]
         self.check("bridge says the same", held=all(post.get("state") == "posted" for post in shown))
+        exposition = await self.metrics()
+        counted = posts_by_state(exposition)
+        self.check("so do its metrics", held=counted == {"posted": len(self.posts)})
         show_posts(self.console, shown)
         show_webhooks(self.console, self.received)
-        show_metrics(self.console, (await self.stage.api.get("/metrics")).text)
+        show_metrics(self.console, exposition)
+
+    async def metrics(self) -> str:
+        """Return the metrics once they show no post under way: what is counted there is counted every ten seconds."""
+        deadline = time.monotonic() + _PATIENCE_S
+        while True:
+            exposition = (await self.stage.api.get("/metrics")).text
+            if set(posts_by_state(exposition)) == {"posted"} or time.monotonic() > deadline:
+                return exposition
+            await asyncio.sleep(0.2)
 
 
 def _is(item: Received, event_type: str, post_id: str) -> bool:

@@ -24,6 +24,7 @@ from bridge.cli._init_files import (
     ENDPOINT_SECRET,
     Wanted,
     config_text,
+    in_line,
     names_of,
     put_in_place,
     secrets_text,
@@ -101,6 +102,8 @@ def _places(arguments: argparse.Namespace) -> tuple[Path, Path]:
     if config == secrets_file:
         raise Unanswered("The secrets go into a file that ends in .env: name the other one with --out bridge.yaml.")
     for path in (config, secrets_file):
+        if path.exists() and not path.is_file():
+            raise Unanswered(f"{path} is there and is no file. Name a file with --out, such as bridge.yaml.")
         if path.exists() and not arguments.force:
             raise Unanswered(f"{path} is there already. Name another with --out, or replace it with --force.")
     if not config.parent.is_dir():
@@ -174,7 +177,7 @@ async def _listing(partner: Partner) -> Listing:
 
 def _told(kind: str, accounts: Mapping[str, Listed]) -> None:
     _say([f"{words.TITLES[kind]} takes the key. Its accounts:" if accounts else "The key has no accounts yet."])
-    _say(f"    {name:<32} {one.platform} {one.username} ({one.state})" for name, one in accounts.items())
+    _say(f"    {name:<32} {in_line(f'{one.platform} {one.username} ({one.state})')}" for name, one in accounts.items())
 
 
 def _write(draft: Draft) -> bool:

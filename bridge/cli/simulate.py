@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import math
 import sys
 
 from bridge.simulator import POSTEVERYWHERE_TICK, TICK, simulate_genviral, simulate_posteverywhere
@@ -10,13 +11,21 @@ CONTRACTS = {"genviral": ("v3", "v1"), "posteverywhere": ("new", "sdk", "old")}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Serve the simulator; 2 for a contract the partner never had."""
+    """Serve the simulator; 2 for what cannot be: a contract the partner never had, no time, a port that is taken."""
     known = CONTRACTS[arguments.partner]
     contract = arguments.contract or known[0]
     if contract not in known:
         sys.stderr.write(f"--contract of {arguments.partner} is one of {', '.join(known)}\n")
         return 2
-    asyncio.run(_serve(arguments, contract))
+    if arguments.tick is not None and not 0 < arguments.tick < math.inf:
+        sys.stderr.write("--tick is a number of seconds above 0\n")
+        return 2
+    try:
+        asyncio.run(_serve(arguments, contract))
+    except (OSError, OverflowError) as error:
+        why = getattr(error, "strerror", None) or error
+        sys.stderr.write(f"{arguments.host}, port {arguments.port}, cannot be listened on: {why}. Choose --port 0.\n")
+        return 2
     return 0
 
 

@@ -16,7 +16,8 @@ class Receipt:
     """What a partner answered to a command that succeeded.
 
     For publish and update: `partner_id`, `state`, `raw_status`, `scheduled_at`. For retry and cancel: `accepted` tells
-    whether the partner took it; `refusal` its text when it did not (a benign race).
+    whether the partner took it; `refusal` its text when it did not (a benign race). One that was looked for by list is
+    not `sure` when it fits what was sent as far as it is shown, and nobody can tell whether it is it.
     """
 
     partner_id: str | None
@@ -29,6 +30,7 @@ class Receipt:
     accepted: bool = True
     refusal: str | None = None
     status: int = 200
+    sure: bool = True
 
 
 @dataclass(frozen=True, slots=True)

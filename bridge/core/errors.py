@@ -69,6 +69,7 @@ class FailureReason(StrEnum):
     ACCOUNT_INACTIVE = "account_inactive"
     KEY_BLOCKED = "key_blocked"
     OTHER_WORKSPACE = "other_workspace"
+    KEY_CONFLICT = "key_conflict"
     NEEDS_HUMAN = "needs_human"
     TOO_LATE = "too_late"
     GAVE_UP = "gave_up"

@@ -104,7 +104,7 @@ class Target:
     `account` is the partner's account id, `name` ours (may be empty). `retries` counts our own automatic retries since
     the last manual one. `failed_at` is when we first saw the present failure; `choice` is what was decided about it (a
     word of `core.retry.Choice`, empty while undecided), so one failure is judged once. `retry_at` is when our own retry
-    is due. `attempts` is the partner's own count of tries, 0 where it has none.
+    is due. `attempts` is the partner's own count of tries, `attempts_before` what it was at our last retry.
     """
 
     account: str
@@ -123,6 +123,7 @@ class Target:
     choice: str = ""
     retry_at: datetime | None = None
     attempts: int = 0
+    attempts_before: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,7 +181,7 @@ class Post:
 class Command:
     """Something to be done at a partner. Commands of one post run one at a time, in order of `number`.
 
-    `payload` by kind: update `{changes, hosts}`; retry `{account_ids, manual}`; fetch and `progress`: `core.fetching`.
+    `payload`: update `{changes, hosts}`; retry `{account_ids, manual}`; fetch, `progress`: `core.fetching`, `looking`.
     `body` holds the frozen request bytes while an answer may be lost (re-sent as they are), first sent at `sent_at`.
     `cause` names the cause a parked command waits for (`account:KEY:ID`, `key:KEY`), empty when a person must decide.
     `attempts` counts tries that used up budget. A claim sets `lease_until` and raises `version`: it fences older ones.

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from bridge.core import fetching, looking
-from bridge.core.accounts import block, count_failure, is_probe, note_failure, recover
+from bridge.core.accounts import block, count_failure, is_probe, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import (
     Account,
@@ -180,7 +180,7 @@ def start(step: Step, command: Command, body: bytes, *, absent: bool = False) ->
         attempts=command.attempts + 1,
         sent_at=step.now if absent else command.sent_at or step.now,
         first_attempt_at=command.first_attempt_at or step.now,
-        progress=looking.begin(command, absent=absent) if command.kind is CommandKind.PUBLISH else command.progress,
+        progress=looking.begin(command, absent=absent),
     )
     step.attempt(Attempt(command.id, command.calls, command.post_id, step.now))
     return command
@@ -192,7 +192,6 @@ def succeed(step: Step, command: Command, post: Post, receipt: Receipt, watch: W
     if key is not None:
         recover(step, key)
     done = {"state": WorkState.DONE, "settled_at": step.now, "body": None, "reason": None, "detail": receipt.refusal}
-    done |= {"progress": None}
     step.edit(command, lease_until=None, **done)
     match command.kind:
         case CommandKind.PUBLISH:
@@ -293,7 +292,7 @@ def fail(
         step.edit(command, attempts=command.attempts - 1, due_at=step.now + hold)
     elif error.failure is FailureClass.NEEDS_HUMAN:
         _park_for_plan(step, command, post, error)
-    elif error.reason is FailureReason.MEDIA_UNREACHABLE and fetching.may_bring(command, post):
+    elif error.reason in fetching.MENDED and fetching.may_bring(command, post):
         fetching.bring(step, command, post)
     elif (absent and command.attempts < MEDIA_TRIES) or looking.refusal(command) is not None:
         step.edit(command, due_at=step.now)
@@ -387,16 +386,3 @@ def ended_attempt(command: Command, at: datetime, result: Receipt | PartnerError
     answer |= {"warnings": list(result.warnings)} if result.warnings else {}
     answer |= {"refusal": result.refusal} if result.refusal else {}
     return replace(attempt, outcome=AttemptOutcome.OK, status=result.status, answer=answer)
-
-
-def put_off(step: Step, command: Command, error: PartnerError, rules: PublishRules, watch: WatchRules) -> None:
-    """Looking for a lost answer failed: look again later. It is a try as a call is, or it could go on for ever."""
-    key = step.world.keys.get(command.partner)
-    if key is not None:
-        note_failure(step, key, error, rules, watch)
-    free = error.key_wide or error.reason is FailureReason.RATE_LIMITED
-    attempts = command.attempts if free else command.attempts + 1
-    later = max(command_backoff(rules, attempts, step.moment.chance()), error.retry_after or timedelta())
-    noted = {"reason": error.reason, "detail": error.detail or None, "attempts": attempts}
-    looking.keep(step, command)
-    step.edit(command, lease_until=None, due_at=step.now + later, **noted)

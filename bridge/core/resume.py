@@ -32,15 +32,20 @@ _DECIDED = frozenset({Choice.PARK, Choice.GIVE_UP})
 
 
 def still_failed(command: Command, post: Post) -> list[str]:
-    """Return the accounts of a retry that are worth it: those whose row has failed, as far as we know."""
-    failed = {target.account for target in post.targets if target.state is TargetState.FAILED}
-    return [account for account in command.payload.get("account_ids", ()) if account in failed]
+    """Return the accounts of a retry that are worth it: those whose row has failed, as far as we know.
+
+    One that has failed anew since, and was given up for it, is not, unless a person asked.
+    """
+    failed = {target.account: target for target in post.targets if target.state is TargetState.FAILED}
+    asked = bool(command.payload.get("manual"))
+    ids = [account for account in command.payload.get("account_ids", ()) if account in failed]
+    return [account for account in ids if asked or failed[account].choice != Choice.GIVE_UP]
 
 
 def skip_retry(step: Step, command: Command) -> None:
     """Settle a retry that has nothing to do any more: no row of it stands as failed."""
     done = {"state": WorkState.DONE, "settled_at": step.now, "lease_until": None}
-    step.edit(command, reason=FailureReason.NOT_ALLOWED_NOW, detail="no account of it has failed any more", **done)
+    step.edit(command, reason=FailureReason.NOT_ALLOWED_NOW, detail="no account of it is to be tried again", **done)
 
 
 def resume(step: Step, parked: Sequence[tuple[Command, Post]], rules: PublishRules, watch: WatchRules) -> None:

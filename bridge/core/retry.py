@@ -97,7 +97,8 @@ def decide(
 
     Only `retryable` is retried, `wait_until` after its wait; `needs_human` waits for its cause; `ambiguous` is read
     again for `ambiguous_reread`, then parks, unless `rules.ambiguous` says retry. `wait` counts from the failure.
-    `breaker` is the number of failures after which the partner refuses the content: one more try must stay below it.
+    `breaker` is the number of failures after which the partner refuses the content: a retry must stay below it, and
+    the tries that the partner makes by itself after it.
     """
     reason = target.reason or FailureReason.PLATFORM_OTHER
     failed_at = target.failed_at or now
@@ -111,7 +112,7 @@ def decide(
             return Decision(Choice.PARK, reason, None, target.retries, most)
         case FailureClass.TERMINAL | FailureClass.BENIGN:
             return Decision(Choice.GIVE_UP, reason, None, target.retries, most)
-        case _ if target.retries >= most or (breaker is not None and target.attempts + 1 >= breaker):
+        case _ if target.retries >= most or (breaker is not None and _tries_after_retry(target) >= breaker):
             return Decision(Choice.GIVE_UP, FailureReason.EXHAUSTED, None, target.retries, most)
         case FailureClass.WAIT_UNTIL:
             at = max(failed_at + (wait or rules.delays[-1]), now)
@@ -119,3 +120,17 @@ def decide(
         case _:
             at = now + spread(rules.delays[target.retries], rules.jitter, chance)
             return Decision(Choice.RETRY, reason, at, target.retries + 1, most)
+
+
+_HIDDEN_TRIES = 2
+"""How many tries each of ours stands for, the publish included, where a partner does not show its own."""
+
+
+def _tries_after_retry(target: Target) -> int:
+    """Return the tries if one more retry fails: the partner then tries as often as it did since our last one.
+
+    A partner that does not show its tries is taken to make one more, unseen, for each of ours.
+    """
+    if not target.attempts:
+        return _HIDDEN_TRIES * (target.retries + 2)
+    return target.attempts + max(target.attempts - target.attempts_before, 1)

@@ -218,20 +218,35 @@ class DeliverRules:
 class MediaRules:
     """What bridge fetches of media that a partner cannot take from their address: private, ending, other formats."""
 
-    max_image: Annotated[Size, Field(ge=1_000, description="An image with more bytes is refused.")] = 25_000_000
+    max_image: Annotated[
+        Size,
+        Field(ge=1_000, description="An image with more bytes is refused; up to that it is made to fit its partner."),
+    ] = 50_000_000
     max_video: Annotated[
         Size,
         Field(ge=1_000, description="A video with more bytes is refused, as is one with more than its partner takes."),
     ] = 500_000_000
     max_pixels: Annotated[
-        int, Field(ge=10_000, le=500_000_000, description="An image with more pixels is refused undecoded.")
-    ] = 50_000_000
+        int,
+        Field(
+            ge=10_000,
+            le=500_000_000,
+            description="An image with more pixels is refused undecoded (JPEG: twice, WebP: four fifths of it). "
+            "Decoding takes up to 16 bytes a pixel, of one image at a time.",
+        ),
+    ] = 25_000_000
     timeout: Annotated[
         Positive, Field(le=timedelta(minutes=3), description="How long the download of one file may take.")
     ] = timedelta(seconds=60)
     concurrency: Annotated[
-        int, Field(ge=1, le=8, description="Files at once; each needs its size in the directory for temporary files.")
-    ] = 2
+        int,
+        Field(
+            ge=1,
+            le=12,
+            description="Downloads at once, two of them from one host; each file needs its size in the directory for "
+            "temporary files.",
+        ),
+    ] = 8
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

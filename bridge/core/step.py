@@ -20,6 +20,7 @@ from bridge.core.model import (
     Command,
     CommandKind,
     Endpoint,
+    Event,
     Key,
     OutboundEvent,
     Post,
@@ -92,7 +93,7 @@ def remedy(kind: str, reason: FailureReason) -> str:
 def reconnect(account_key: str) -> str:
     """Return what a person can do about a dead account whose partner makes links to reconnect it."""
     return (
-        f"POST /v1/accounts/{account_key}/reconnect-link makes a link (valid 10 minutes) where a person reconnects it; "
+        f"POST /v1/accounts/{account_key}/reconnect-link makes a link, good for minutes, where a person reconnects it; "
         "what waits for it then goes out by itself."
     )
 
@@ -144,9 +145,11 @@ class Step:
 
     def add_post(self, post: Post, due_at: datetime) -> Command:
         """Add a post that is new with its publish, and before it the fetch of media that must be hosted first."""
-        kinds = (CommandKind.PUBLISH,) if post.hosted is None else (CommandKind.FETCH, CommandKind.PUBLISH)
-        post = self.add(replace(post, commands=len(kinds)))
-        return [self._add_command(post, number, kind, due_at, {}) for number, kind in enumerate(kinds, 1)][-1]
+        number = 1 if post.hosted is None else 2
+        post = self.add(post if post.commands == number else replace(post, commands=number))
+        if number > 1:
+            self._add_command(post, 1, CommandKind.FETCH, due_at, {})
+        return self._add_command(post, number, CommandKind.PUBLISH, due_at, {})
 
     def _add_command(
         self, post: Post, number: int, kind: CommandKind, due_at: datetime, fields: Mapping[str, Any]
@@ -174,7 +177,14 @@ class Step:
             **post_facts(now),
         }
         data["targets"] = [target_facts(target) for target in now.targets]
-        self._tell(event_type, now, data | facts, post_id=post.id, event_id=post.event_id)
+        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id)
+
+    def tell_event(self, event: Event, event_type: str, reason: FailureReason, **facts: Any) -> None:
+        """Tell of what an event asks for and no post is made of; once an event at most, when it is accepted."""
+        data = {"subject": {"kind": "event", "id": event.id}, "previous": None, "current": PostState.REJECTED}
+        own = {"source": event.source, "event_id": event.id, "external_id": event.external_id}
+        data |= _common("") | own | {"correlation": event.correlation, "reason": reason}
+        self._tell(event_type, 1, data | facts, event_id=event.id)
 
     def tell_target(self, post: Post, target: Target, event_type: str, previous: TargetState, **facts: Any) -> None:
         """Tell a transition of one account's row; its sequence is the post's."""
@@ -188,7 +198,7 @@ class Step:
             **target_facts(target),
         }
         filters = {"platform": target.platform, "account": target.name or target.account}
-        self._tell(event_type, now, data | facts, post_id=post.id, event_id=post.event_id, **filters)
+        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **filters)
 
     def tell_account(self, account: Account, event_type: str, previous: str | None, **facts: Any) -> None:
         """Tell a transition of an account."""
@@ -196,19 +206,19 @@ class Step:
         data = {"subject": {"kind": "account", "id": account.key}, "previous": previous, "current": now.state}
         data |= {"account": account_facts(account)}
         data |= _common(account.partner)
-        self._tell(event_type, now, data | facts, platform=account.platform, account=account.id)
+        self._tell(event_type, now.sequence, data | facts, platform=account.platform, account=account.id)
 
     def tell_key(self, key: Key, event_type: str, previous: str, current: str, **facts: Any) -> None:
         """Tell a transition of a key."""
         now = self._next(key)
         data = {"subject": {"kind": "partner", "id": key.name}, "previous": previous, "current": current}
-        self._tell(event_type, now, data | _common(key.name) | facts)
+        self._tell(event_type, now.sequence, data | _common(key.name) | facts)
 
     def tell_endpoint(self, endpoint: Endpoint, event_type: str, previous: str, current: str, **facts: Any) -> None:
         """Tell a transition of an endpoint."""
         now = self._next(endpoint)
         data = {"subject": {"kind": "endpoint", "id": endpoint.name}, "previous": previous, "current": current}
-        self._tell(event_type, now, data | _common("") | facts)
+        self._tell(event_type, now.sequence, data | _common("") | facts)
 
     def open_cause(self, cause_id: str, partner: str, reason: FailureReason, detail: str, **facts: Any) -> None:
         """Open a cause and tell it once; nothing when it is open already. `facts` say what waits."""
@@ -255,14 +265,14 @@ class Step:
         if account is not None:
             data["account"] = account_facts(account)
         filters = {"platform": account.platform, "account": account.id} if account else {}
-        self._tell(event_type, now, data | facts, **filters)
+        self._tell(event_type, now.sequence, data | facts, **filters)
 
     def _next(self, row: Row) -> Row:
         """Count the row's sequence up and return the row."""
         return self.edit(row, sequence=self.see(row).sequence + 1)  # type: ignore[attr-defined]  # Commands tell nothing.
 
-    def _tell(self, event_type: str, row: Any, data: dict[str, Any], **filters: str) -> None:
-        data = {**data, "sequence": row.sequence, "changed_at": self.now}
+    def _tell(self, event_type: str, sequence: int, data: dict[str, Any], **filters: str) -> None:
+        data = {**data, "sequence": sequence, "changed_at": self.now}
         filters = {"partner": data["partner"] or "", "source": data["source"] or "", **filters}
         filters["reason"] = str(data.get("reason") or "")
         self._events.append(outbound(self.moment.new_id("msg"), event_type, data, filters=filters, at=self.now))

@@ -388,4 +388,5 @@ def _waiting(targets: tuple[Target, ...], accounts: Sequence[str]) -> tuple[Targ
         "retry_at": None,
     }
     over = [t.state is TargetState.FAILED and t.account in accounts for t in targets]
-    return tuple(replace(t, **reset) if again else t for t, again in zip(targets, over, strict=True))  # type: ignore[arg-type]  # One value a field.
+    back = [replace(t, **reset, attempts_before=t.attempts) for t in targets]  # type: ignore[arg-type]  # One value a field.
+    return tuple(row if again else t for t, row, again in zip(targets, back, over, strict=True))

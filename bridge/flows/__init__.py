@@ -12,7 +12,7 @@ import structlog
 
 from bridge.core.errors import Conflict, StoreError
 from bridge.core.mapping import Directory, NamedAccount
-from bridge.core.model import Cause, Post, Write
+from bridge.core.model import Account, Cause, Post, Write
 from bridge.core.step import Moment, Step, World, account_cause, account_facts, reconnect
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Partner, Store
@@ -68,6 +68,11 @@ class Kit:
         # Causes first: where one is seen closed, what closed it must be seen as it was then, or later.
         causes, keys = await self.store.causes(), await self.store.keys()
         return World({account.key: account for account in await self.store.accounts()}, keys, causes)
+
+    def makes_link(self, account: Account | None) -> bool:
+        """Say whether a person can be given a link to reconnect an account; not for one that was never listed."""
+        partner = self.partners.get(account.partner) if account is not None else None
+        return account is not None and partner is not None and partner.writes and partner.links(account.platform)
 
     async def counted(self, work: Awaitable[Result]) -> Result:
         """Await work on the store, and count it when the store refuses."""
@@ -135,7 +140,7 @@ class Kit:
             name = self.book.directory.name_of(cause.partner, account_id)
             account = world.accounts.get(f"{cause.partner}:{account_id}")
             facts["account"] = account_facts(account, name) if account is not None else {"id": account_id, "name": name}
-            if cause.partner in self.partners and self.partners[cause.partner].links:
+            if self.makes_link(account):
                 facts["what_to_do"] = reconnect(f"{cause.partner}:{account_id}")
         return facts
 

@@ -87,15 +87,19 @@ class Actions:
         Whoever has the address can connect an account in the customer's name: it is told to the caller and nobody else.
         """
         account = self._account(word, allowed)
-        if account.partner not in self.kit.partners:
+        partner = self.kit.partners.get(account.partner)
+        if partner is None:
             raise _no_key(account.partner, "so its accounts cannot be reconnected from here")
+        if not partner.links(account.platform):
+            raise _no_link(account)
+        if not partner.writes:
+            raise _no_writes(account)
         try:
-            link = await self.kit.partners[account.partner].reconnect_link(account.id)
+            link = await partner.reconnect_link(account.id)
         except PartnerError as error:
             raise _no_answer(account, error) from error
         if link is None:
-            detail = f"Accounts of {account.partner} are reconnected in the partner's own dashboard; it makes no links."
-            raise Problem(409, "no_reconnect_link", detail, extra={"account": account.key})
+            raise _no_link(account)
         log.info("account.link_made", account=account.key, expires_at=link.expires_at)
         return account, link
 
@@ -241,6 +245,18 @@ def _not_configured(post: Post) -> Problem:
 def _no_key(partner: str, so: str) -> Problem:
     detail = f"There is no key {partner!r} under `partners` any more, {so}. Put it back and restart, then ask again."
     return Problem(409, "partner_not_configured", detail, extra={"partner": partner})
+
+
+def _no_link(account: Account) -> Problem:
+    where = f"{account.partner} makes no link for this {account.platform} account"
+    detail = f"{where}: it is reconnected in the partner's own dashboard."
+    return Problem(409, "no_reconnect_link", detail, extra={"account": account.key})
+
+
+def _no_writes(account: Account) -> Problem:
+    key = account.partner
+    detail = f"partners.{key}.writes is off, so {key} is asked for no link. Turn it on, or use its own dashboard."
+    return Problem(409, "writes_off", detail, extra={"account": account.key})
 
 
 def _no_answer(account: Account, error: PartnerError) -> Problem:

@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
+from bridge.core import looking
 from bridge.core.adopting import merge
 from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
 from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
-from bridge.core.publishing import ended_attempt, fail, prepare, put_off, start, succeed
+from bridge.core.publishing import ended_attempt, fail, prepare, refuse, start, succeed
 from bridge.core.resume import reject
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
@@ -64,25 +65,63 @@ class Publisher:
             return step.see(claimed.command) if kept else None
         if not self._must_find(partner, claimed.command):
             return await self._send(partner, claimed)
+        return await self._look(partner, claimed)
+
+    def _must_find(self, partner: Partner, command: Command) -> bool:
+        """Whether an answer was lost and its bytes may not simply be sent again."""
+        if command.kind is not CommandKind.PUBLISH or command.body is None:
+            return False
+        return looking.refusal(command) is not None or partner.must_find(command, self.kit.clock())
+
+    async def _look(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
+        """Look for a lost create when it is time, and take it as sent if it is there."""
+        due_at = looking.next_look(claimed.command, partner.looks)
+        if due_at > self.kit.clock():
+            return await self._later(claimed.command, lambda step, command: looking.wait(step, command, due_at))
         try:
             found = await self._find(partner, claimed)
         except PartnerError as error:
             return await self._put_off(claimed, error)
         if found is not None:
             return await self._settle(claimed, found, None, looked=True)
-        return await self._send(partner, claimed, absent=True)
+        return await self._absent(partner, claimed)
 
-    def _must_find(self, partner: Partner, command: Command) -> bool:
-        """Whether an answer was lost and its bytes may not simply be sent again."""
-        lost = command.kind is CommandKind.PUBLISH and command.body is not None
-        return lost and partner.must_find(command, self.kit.clock())
+    async def _absent(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
+        """Nothing was found: look once more, send the bytes again, or end what was refused for good."""
+        command, refusal = claimed.command, looking.refusal(claimed.command)
+        if not looking.is_absent(command, partner.looks):
+            return await self._later(command, lambda step, command: looking.look_again(step, command, partner.looks))
+        if refusal is None:
+            return await self._send(partner, claimed, absent=True)
+
+        def decide(step: Step, posts: Mapping[str, Post]) -> Command:
+            refuse(step, command, posts[command.post_id], refusal)
+            return step.see(command)
+
+        return await self.kit.step(decide, [command.post_id])
 
     async def _find(self, partner: Partner, claimed: ClaimedCommand) -> Receipt | None:
-        """Look for a lost create: the oldest post like it that is no other post of ours."""
-        for receipt in await partner.find(claimed.command, claimed.post):
-            if await self._other(claimed.command, receipt) is None:
-                return receipt
-        return None
+        """Look for a lost create: the oldest post like it that is no other post of ours.
+
+        Raises:
+            PartnerError: as for every call; `AMBIGUOUS` while what is there may be another's.
+        """
+        command = claimed.command
+        found = await partner.find(command, claimed.post)
+        # What is on its way is read before what is known: a create that is settled in between is then seen as known.
+        rival = await self._rival(claimed) if found else None
+        free = [receipt for receipt in found if await self._other(command, receipt) is None]
+        if free and rival is not None:
+            raise _unclear(f"a post like it is being sent as {rival}, and may be what the partner shows")
+        if free and not any(receipt.sure for receipt in free):
+            raise _unclear("the partner shows a post that may be it, but not all of what was sent")
+        return next((receipt for receipt in free if receipt.sure), None)
+
+    async def _rival(self, claimed: ClaimedCommand) -> str | None:
+        """Return a post of ours that looks the same and is on its way right now: what was found may be that one."""
+        unsure = await self.kit.store.unsure(claimed.command.partner)
+        others = (one for one in unsure if one.post.id != claimed.post.id and looking.is_on_its_way(one.command))
+        return next((one.post.id for one in others if looking.is_alike(claimed.post, one.post)), None)
 
     async def _other(self, command: Command, receipt: Receipt) -> str | None:
         """Return which other post that was sent through us the partner's post is already."""
@@ -99,7 +138,10 @@ class Publisher:
         command, now = claimed.command, self.kit.clock()
         body = command.body
         if body is None:
-            built = partner.build(command, claimed.post, now)
+            try:
+                built = partner.build(command, claimed.post, now)
+            except PartnerError as error:
+                return await self._settle(claimed, error, None)
             if isinstance(built, Later):
                 return await self._wait(command, built.until)
             body = built.body
@@ -196,9 +238,13 @@ class Publisher:
 
     async def _wait(self, command: Command, until: datetime) -> Command | None:
         """Put a command off, without using up a try."""
+        return await self._later(command, lambda step, one: step.edit(one, due_at=until, lease_until=None))
+
+    async def _later(self, command: Command, put: Callable[[Step, Command], object]) -> Command | None:
+        """Record that a command has to wait; None when it was changed meanwhile."""
         step = Step(self.kit.moment())
-        later = step.edit(command, due_at=until, lease_until=None)
-        return later if await self.kit.record(step) else None
+        put(step, command)
+        return step.see(command) if await self.kit.record(step) else None
 
     async def _put_off(self, claimed: ClaimedCommand, error: PartnerError, made: Attempt | None = None) -> Command:
         """Look again later; `made` is the attempt that left the doubt."""
@@ -206,7 +252,7 @@ class Publisher:
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
             if made is not None:
                 step.attempt(replace(made, finished_at=step.now))
-            put_off(step, claimed.command, error, self.rules, self.watch)
+            looking.put_off(step, claimed.command, error, self.rules, self.watch)
             return step.see(claimed.command)
 
         return await self.kit.step(decide)
@@ -237,6 +283,10 @@ _OUTCOMES: dict[WorkState, tuple[CommandOutcome, str, str]] = {
     WorkState.PARKED: ("parked", "command.parked", "warning"),
     WorkState.DEAD: ("dead", "command.gave_up", "error"),
 }
+
+
+def _unclear(detail: str) -> PartnerError:
+    return PartnerError(FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail=detail)
 
 
 def _is_another(step: Step, command: Command, post: Post, other: str) -> None:

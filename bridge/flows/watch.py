@@ -37,6 +37,7 @@ class Watcher:
         self._twins: set[frozenset[str]] = set()
         self._hints: dict[str, Hint] = {}
         self._looking: set[str] = set()
+        self._urgent: dict[str, set[str]] = {}
 
     async def add_keys(self) -> None:
         """Give every configured key its row."""
@@ -64,8 +65,14 @@ class Watcher:
             return
         due = await self.kit.store.tracked(partner.name, now, MOST)
         if due or asked or self.adopt is not None or await self._near(partner):
+            urgent = frozenset(self._urgent.get(partner.name, ()))
             reads = partner.read(
-                due, key.cursor, READS, known=partial(self._known, partner.name), adopt=self.adopt is not None
+                due,
+                key.cursor,
+                READS,
+                known=partial(self._known, partner.name),
+                adopt=self.adopt is not None,
+                urgent=urgent,
             )
             try:
                 reading = await self._believed(partner, await reads)
@@ -73,7 +80,13 @@ class Watcher:
                 await self._failed(partner, error, "posts")
                 return
             await self._record(partner, due, reading, before=key.cursor)
+            read = {one.partner_id for one in reading.snapshots} | set(reading.unchanged)
+            self._ask_for(partner.name, reading.failed, answered=urgent & read)
         self.kit.metrics.polled(partner.name, "posts", self.kit.clock())
+
+    def _ask_for(self, name: str, partner_ids: Collection[str], *, answered: Collection[str] = ()) -> None:
+        """Note of which posts there is news, until a read of them: a sweep that does not show them is not believed."""
+        self._urgent[name] = (self._urgent.get(name, set()) - set(answered)) | set(partner_ids)
 
     async def _near(self, partner: Partner) -> bool:
         """Whether a sweep is worth its one call already: some post is due soon."""
@@ -204,9 +217,11 @@ class Watcher:
     async def _look(self, partner: Partner, hint: Hint) -> None:
         try:
             if hint.accounts:
-                await self.listing(partner.name, frozenset(hint.accounts))
+                # Its sender is believed no more than that there is news: a miss counts only in the regular listing.
+                await self.listing(partner.name, frozenset())
             ours = await self.kit.store.post_ids(partner.name, set(hint.posts))
             if ours:
+                self._ask_for(partner.name, ours)
                 await self.kit.step(_read_now, ours.values())
             if ours or (hint.posts and self.adopt is not None):
                 await self._posts(partner, asked=True)

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
 from bridge.core.errors import FailureReason, Fault
@@ -89,7 +89,10 @@ class Partner(Protocol):
     budget (commands before reads) and obeys `hold`. `sweeps` says that `read` learns of changes by one list call, so it
     is worth a call before a post is due. `breaker` is the number of failures with the same content after which the
     partner refuses it for good (its own tries count), None where there is no such number. `writes` False: it is told
-    nothing. `limits` is what `host` takes. `links` says that `reconnect_link` makes one.
+    nothing. `limits` is what `host` takes. `fetches` says that `host_url` may do something. `lacks` are fields of a
+    request that it has no place for, whatever the account: a fault of `check` unless others of the request can use
+    them. `looks` is when a create whose answer was lost is looked for, counted from the loss: what none of the looks
+    found is not there.
     """
 
     name: str
@@ -98,7 +101,9 @@ class Partner(Protocol):
     breaker: int | None
     writes: bool
     limits: MediaLimits
-    links: bool
+    fetches: bool
+    lacks: frozenset[str]
+    looks: tuple[timedelta, ...]
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
         """Judge a request by the partner's published limits, for these accounts, all faults at once."""
@@ -109,7 +114,11 @@ class Partner(Protocol):
         ...
 
     def build(self, command: Command, post: Post, now: datetime) -> Send | Later:
-        """Make the request bytes of a command as of `now`; deterministic for equal arguments."""
+        """Make the request bytes of a command as of `now`; deterministic for equal arguments.
+
+        Raises:
+            PartnerError: the partner could not be told in any words; no call is made.
+        """
         ...
 
     async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
@@ -127,19 +136,28 @@ class Partner(Protocol):
     async def find(self, command: Command, post: Post) -> list[Receipt]:
         """Look by list for a post whose answer was lost; every post that may be it, oldest first.
 
-        A list does not show whose a post is: another post of ours with the same content is answered, too.
+        A list does not show whose a post is: another post of ours with the same content is answered, too. What fits
+        only as far as it is shown is answered as not `sure`.
         """
         ...
 
     async def read(
-        self, tracked: Sequence[Post], cursor: str | None, budget: int, *, known: Known, adopt: bool = False
+        self,
+        tracked: Sequence[Post],
+        cursor: str | None,
+        budget: int,
+        *,
+        known: Known,
+        adopt: bool = False,
+        urgent: Collection[str] = (),
     ) -> Reading:
         """Read the state of as many of these posts (all have `partner_id`) as `budget` calls allow, most due first.
 
         A sweep may show others of ours, too: `known` finds them. A list never proves absence: VANISHED comes only from
         a GET's 404. A failed single read is in `failed`; a fault of the whole key is raised. `cursor` is what the last
         reading gave. With `adopt` posts that are not ours are told as strangers: those that have not ended when there
-        is no cursor yet, afterwards all that are new or have changed; one is told until `known` finds it.
+        is no cursor yet, afterwards all that are new or have changed; one is told until `known` finds it. `urgent` are
+        ids of which there is news: that a list does not show them says nothing.
         """
         ...
 
@@ -162,8 +180,12 @@ class Partner(Protocol):
         """Look at a stored file that was not ready."""
         ...
 
+    def links(self, platform: str) -> bool:
+        """Say whether `reconnect_link` makes one for accounts of a platform, while `writes` is on."""
+        ...
+
     async def reconnect_link(self, account_id: str) -> Link | None:
-        """Make an address where a person reconnects an account; None when the partner has no such thing."""
+        """Make an address where a person reconnects an account; None when the partner has none for this account."""
         ...
 
     async def accounts(self) -> Listing:

@@ -75,4 +75,4 @@ def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -
         return Publish(web)
     if operation.name == "receive_hook":
         return Hooks(web)
-    return Endpoint(web, handlers[operation.name], operation.scope)
+    return Endpoint(web, handlers[operation.name], operation.scope, operation.query)

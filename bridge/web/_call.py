@@ -16,6 +16,7 @@ from bridge.flows.wait import Waiters
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Store
 from bridge.web._body import read_body
+from bridge.web._query import Query
 
 JSON = b"application/json"
 Headers = tuple[tuple[bytes, bytes], ...]
@@ -133,17 +134,24 @@ Handler = Callable[[Web, Call], Awaitable[Answer]]
 
 
 class Endpoint:
-    """Checks the token and lets a handler answer: one operation of the API."""
+    """Checks the token and lets a handler answer: one operation of the API.
 
-    __slots__ = ("_handler", "_scope", "_web")
+    A handler whose operation has parameters refuses those that it does not know; for one without any it is done here.
+    Who needs no token may send what he likes: probes do.
+    """
 
-    def __init__(self, web: Web, handler: Handler, scope: str | None) -> None:
+    __slots__ = ("_handler", "_plain", "_scope", "_web")
+
+    def __init__(self, web: Web, handler: Handler, scope: str | None, query: Sequence[str] = ()) -> None:
         self._web, self._handler, self._scope = web, handler, scope
+        self._plain = scope is not None and not query
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         token = None
         if self._scope is not None:
             token = self._web.tokens.check(_authorization(scope), self._scope)
+        if self._plain:
+            Query(scope["query_string"], ()).check()
         answer = await self._handler(self._web, Call(scope, receive, token, self._web.max_body))
         await answer.send(send)
 

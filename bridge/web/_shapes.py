@@ -188,10 +188,9 @@ def account_shape(account: Account, name: str) -> Shape:
     }
 
 
-def cause_shape(cause: Cause, waiting: Sequence[str], *, links: bool) -> Shape:
-    """A cause, with the first of the posts that wait for it; `links`: its partner makes links to reconnect accounts."""
-    by_link = links and cause.kind == "account"
-    do = reconnect(cause.id.removeprefix("account:")) if by_link else remedy(cause.kind, cause.reason)
+def cause_shape(cause: Cause, waiting: Sequence[str], *, link: bool) -> Shape:
+    """A cause, with the first of the posts that wait for it; `link`: its account can be reconnected by a link."""
+    do = reconnect(cause.id.removeprefix("account:")) if link else remedy(cause.kind, cause.reason)
     return {
         "id": cause.id,
         "kind": cause.kind,

@@ -56,8 +56,9 @@ async def list_causes(web: Web, call: Call) -> Answer:
 
 
 def _shape(web: Web, cause: Cause, waiting: Mapping[str, list[str]]) -> Shape:
-    partner = web.ingest.kit.partners.get(cause.partner)
-    return cause_shape(cause, waiting[cause.id], links=partner is not None and partner.links)
+    kit = web.ingest.kit
+    account = kit.book.directory.accounts.get(cause.id.removeprefix("account:"))
+    return cause_shape(cause, waiting[cause.id], link=kit.makes_link(account))
 
 
 def _may_see(web: Web, call: Call, cause: Cause) -> bool:

@@ -223,6 +223,10 @@ PARAMETERS: Mapping[str, Schema] = {
 """Parameters of queries; one that is not here is plain text."""
 
 
+_OFF = "Bridge-Writes-Off"
+_OFF_MEANS = "Partners that are told nothing, with commas between; only there while `writes` of one is off."
+
+
 def document(operations: Iterable[Operation]) -> dict[str, Any]:
     """Return the description of these operations."""
     paths: dict[str, dict[str, Any]] = {}
@@ -234,6 +238,7 @@ def document(operations: Iterable[Operation]) -> dict[str, Any]:
         "paths": paths,
         "components": {
             "schemas": SCHEMAS,
+            "headers": {_OFF: {"schema": _TEXT, "description": _OFF_MEANS}},
             "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
         },
     }
@@ -268,11 +273,16 @@ def _query_parameters(operation: Operation) -> list[dict[str, Any]]:
 
 
 def _responses(operation: Operation) -> dict[str, Any]:
-    problem = {"description": "A problem.", "content": {"application/problem+json": {"schema": _ref("Problem")}}}
+    headers = {"headers": {_OFF: {"$ref": f"#/components/headers/{_OFF}"}}}
+    problem = headers | {
+        "description": "A problem.",
+        "content": {"application/problem+json": {"schema": _ref("Problem")}},
+    }
     answers: dict[str, Any] = {
-        str(status): {"description": operation.summary, "content": {"application/json": {"schema": _ref(name)}}}
+        str(status): headers
+        | {"description": operation.summary, "content": {"application/json": {"schema": _ref(name)}}}
         for status, name in operation.answers.items()
     }
     if not answers:
-        answers["200"] = {"description": operation.summary, "content": {"text/plain": {"schema": _TEXT}}}
+        answers["200"] = headers | {"description": operation.summary, "content": {"text/plain": {"schema": _TEXT}}}
     return answers | {"default": problem}

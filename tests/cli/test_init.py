@@ -183,6 +183,25 @@ def test_a_file_that_is_there_stays_unless_it_is_to_be_replaced(tmp_path, base_u
     assert (tmp_path / f"{name}.old").read_text() == "mine"
 
 
+def test_no_old_copy_is_lost_however_often_it_is_forced(tmp_path, base_url):
+    (tmp_path / "bridge.yaml").write_text("mine")
+    for _ in range(3):
+        assert init(tmp_path, base_url, "--force").returncode == 0
+
+    assert (tmp_path / "bridge.yaml.old").read_text() == "mine"
+    kept = {path.name for path in tmp_path.glob("*.old*")}
+    assert kept == {"bridge.yaml.old", "bridge.yaml.old.2", "bridge.yaml.old.3", "bridge.env.old", "bridge.env.old.2"}
+
+
+def test_a_folder_is_never_moved_out_of_the_way(tmp_path, base_url):
+    (tmp_path / "bridge.yaml").mkdir()
+
+    made = init(tmp_path, base_url, "--force")
+
+    assert (made.returncode, [path.name for path in tmp_path.iterdir()]) == (2, ["bridge.yaml"])
+    assert "bridge.yaml is there and is no file" in made.stderr
+
+
 def test_a_key_in_a_variable_stays_there(tmp_path, base_url):
     made = init(tmp_path, base_url, "--token-env", "MY_KEY", key="", MY_KEY=DEMO_TOKEN)
 

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import CommandKind, PostState, TargetState
+from bridge.core.resume import still_failed
 from bridge.core.retry import Choice, decide
 from bridge.core.rules import RetryRules
 from bridge.core.transitions import observe, retried
@@ -18,6 +19,7 @@ from tests.core.builders import (
     WATCHING,
     a_failed,
     a_post,
+    a_retry,
     a_row,
     a_snapshot,
     a_step,
@@ -29,6 +31,7 @@ from tests.core.builders import (
 )
 
 P, T, BREAKER = PostState, TargetState, 5
+RULES = RetryRules()
 COUNTED = replace(WATCHING, breaker=BREAKER)
 
 
@@ -73,11 +76,23 @@ def test_a_row_whose_count_has_not_grown_still_waits_for_its_retry():
 
 
 @pytest.mark.parametrize(
-    ("attempts", "choice"), [(0, Choice.RETRY), (3, Choice.RETRY), (4, Choice.GIVE_UP), (9, Choice.GIVE_UP)]
+    ("attempts", "before", "choice"),
+    [
+        (0, 0, Choice.RETRY),
+        (1, 0, Choice.RETRY),
+        (2, 0, Choice.RETRY),
+        (3, 0, Choice.GIVE_UP),
+        (3, 2, Choice.RETRY),
+        (3, 1, Choice.GIVE_UP),
+        (4, 3, Choice.GIVE_UP),
+        (9, 0, Choice.GIVE_UP),
+    ],
 )
 @pytest.mark.parametrize("error", ["rate", "spam"])
-def test_the_try_that_would_open_the_breaker_is_not_made(attempts, choice, error):
-    decision = decide(RetryRules(), a_failed(error=error, attempts=attempts), DAY, now=NOW, chance=0.0, breaker=BREAKER)
+def test_a_retry_that_may_open_the_breaker_is_not_made(attempts, before, choice, error):
+    """After it the partner tries as often as it did since the last one."""
+    target = a_failed(error=error, attempts=attempts, attempts_before=before)
+    decision = decide(RetryRules(), target, DAY, now=NOW, chance=0.0, breaker=BREAKER)
 
     wanted = Choice.WAIT if error == "spam" and choice is Choice.RETRY else choice
     assert decision.choice is wanted
@@ -92,23 +107,44 @@ def test_what_is_given_up_for_the_breaker_is_told_as_exhausted():
     assert post.gave_up
 
 
-@given(
-    st.lists(st.tuples(st.integers(1, 4), st.sampled_from(["rate", "spam"])), min_size=1, max_size=8),
-    st.integers(0, 12),
-)
-def test_our_retries_never_bring_the_partners_count_to_the_breaker(rounds, most):
-    """Each round the partner tries some times by itself, then gives up; a retry of ours is one more try, at least."""
+@pytest.mark.parametrize(("breaker", "retries"), [(BREAKER, 1), (7, 2), (None, 3)])
+def test_a_partner_that_shows_no_tries_is_taken_to_make_as_many_as_we_do(breaker, retries):
+    choices = [decide(RULES, a_failed(retries=n), None, now=NOW, chance=0.0, breaker=breaker).choice for n in range(5)]
+
+    assert choices == [Choice.RETRY] * retries + [Choice.GIVE_UP] * (5 - retries)
+
+
+def test_a_retry_remembers_the_tries_before_it():
+    step = a_step()
+    retried(step, a_post(a_failed(attempts=2), a_failed("b", attempts=1), state=P.PARTIAL), ("a",), COUNTED.watch)
+    post = post_of(step.write(), a_post())
+
+    assert [target.attempts_before for target in post.targets] == [2, 0]
+
+
+def test_a_retry_that_was_planned_is_not_made_once_its_account_was_given_up():
+    """The partner's own try failed meanwhile, and one more is too many; a person may ask for it all the same."""
+    post = a_post(a_failed(attempts=3, choice=Choice.GIVE_UP), state=P.FAILED)
+
+    assert still_failed(a_retry("a"), post) == []
+    assert still_failed(replace(a_retry(), payload={"account_ids": ["a"], "manual": True}), post) == ["a"]
+
+
+@given(st.integers(1, 5), st.lists(st.sampled_from(["rate", "spam"]), min_size=1, max_size=8), st.integers(0, 12))
+def test_our_retries_never_bring_the_partners_count_to_the_breaker(tries, errors, most):
+    """Each round the partner tries so often by itself, then gives up."""
     rules = replace(COUNTED, retry=RetryRules(delays=(MINUTE,) * most))
-    post, now, attempts = a_post(), NOW, 0
-    for tries, error in rounds:
+    post, now, attempts, asked = a_post(), NOW, 0, 0
+    for error in errors:
         attempts, now = attempts + tries, now + 2 * DAY
+        assert not asked or attempts < BREAKER
         step = a_step(now)
         assert observe(step, post, replace(failed(attempts, error), read_at=now), rules)
         post = post_of(step.write(), post)
         retries = accounts_of(made(step, CommandKind.RETRY))
-        assert not retries or attempts + 1 < BREAKER
         if not retries:
             return
-        now, step = now + DAY, a_step(now + DAY)
+        asked, now = asked + 1, now + DAY
+        step = a_step(now)
         retried(step, post, tuple(retries[0]), rules.watch)
         post = post_of(step.write(), post)

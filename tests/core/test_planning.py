@@ -110,7 +110,8 @@ BLOCKS = {
 
 
 def test_what_is_for_another_part_is_left_out_and_what_is_for_none_is_kept():
-    parts = parted([Part(BLOCKS, [wanted("a")]), Part(BLOCKS, [wanted("b", "x")]), Part(BLOCKS, [wanted("c", "")])])
+    given = [Part(BLOCKS, [wanted("a")]), Part(BLOCKS, [wanted("b", "x")]), Part(BLOCKS, [wanted("c", "")])]
+    parts, warnings = parted(given, {})
 
     assert [sorted(part.content) for part in parts] == [
         ["caption", "music_url", "pinterest", "settings", "tiktok"],
@@ -122,10 +123,28 @@ def test_what_is_for_another_part_is_left_out_and_what_is_for_none_is_kept():
         ["linkedin", "reddit", "x"],
         ["linkedin", "reddit", "x"],
     ]
+    assert [(one["field"], one["code"]) for one in warnings] == [
+        ("music_url", "NOT_FOR_ALL"),
+        ("tiktok", "NOT_FOR_ALL"),
+    ]
+    assert warnings[0]["message"].endswith("not to b")
 
 
 def test_a_single_part_keeps_everything():
-    assert parted([Part(BLOCKS, [wanted("b", "x")])])[0].content is BLOCKS
+    [part], warnings = parted([Part(BLOCKS, [wanted("b", "x")])], {"gv": {"tiktok"}})
+    assert (part.content is BLOCKS, warnings) == (True, [])
+
+
+@pytest.mark.parametrize(
+    ("lacks", "kept"), [(["two"], [True, False]), (["gv", "two"], [True, True]), ([], [True, True])]
+)
+def test_a_field_goes_where_its_partner_has_a_place_for_it_and_stays_where_none_has(lacks, kept):
+    music = {"music_url": "https://a.example/"}
+    given = [Part(music, [wanted("a")]), Part(music, [wanted("b", partner="two")])]
+
+    parts, _ = parted(given, {name: {"music_url"} for name in lacks})
+
+    assert ["music_url" in part.content for part in parts] == kept
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import AccountState, AttemptOutcome, CommandKind, PostState, Receipt, TargetState, WorkState
-from bridge.core.publishing import ended_attempt, fail, park_for_account, prepare, put_off, start, succeed
+from bridge.core.publishing import ended_attempt, fail, park_for_account, prepare, start, succeed
 from bridge.core.retry import most_tries
 from bridge.core.rules import PublishRules, WatchRules
 from tests.core.builders import (
@@ -387,10 +387,11 @@ def test_the_last_try_ends_it(error, state):
     assert post.ended_at == NOW
 
 
-def test_a_publish_that_may_be_stored_is_never_called_rejected():
-    step, command, post = failed(sent(), an_unsent(), an_error(F.INTERNAL, C.TERMINAL, maybe_stored=True))
+def test_a_publish_that_may_be_stored_is_looked_for_before_it_is_called_rejected():
+    error = an_error(F.SERVER_ERROR, C.TERMINAL, maybe_stored=True, status=500)
+    step, command, post = failed(sent(), an_unsent(), error)
 
-    assert (post.state, command.body, types(step)) == (P.UNKNOWN, b"{}", ["post.unknown"])
+    assert (command.state, command.body, post.state, types(step)) == (W.DUE, b"{}", P.ACCEPTED, [])
 
 
 def test_a_refused_key_parks_the_work_and_is_told_once():
@@ -465,26 +466,7 @@ def test_every_failure_ends_waits_or_is_due_later_with_its_reason(error, kind, a
     assert (after.cause != "") is (after.state is W.PARKED)
 
 
-# Looking for a lost answer.
-
-
-@pytest.mark.parametrize(
-    ("error", "attempts", "later"),
-    [
-        (an_error(), 3, timedelta(seconds=8)),
-        (LIMITED, 2, HOUR),
-        (UNPAID, 2, timedelta(seconds=4)),
-        (an_error(F.UNKNOWN_OUTCOME, C.AMBIGUOUS), 3, timedelta(seconds=8)),
-    ],
-)
-def test_a_look_that_fails_is_a_try_too(error, attempts, later):
-    step, command = a_step(NOW, a_key()), sent(attempts=2)
-
-    put_off(step, command, error, RULES, WATCH)
-    put_off(a_step(), command, error, RULES, WATCH)
-
-    row = step.see(command)
-    assert (row.attempts, row.due_at, row.body, row.lease_until) == (attempts, NOW + later, b"{}", None)
+# What is kept of a call.
 
 
 @pytest.mark.parametrize(

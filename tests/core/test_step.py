@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, CommandKind, Endpoint, PostState, TargetState
+from bridge.core.model import Attempt, CommandKind, Endpoint, Event, Intent, PostState, TargetState
 from bridge.core.step import Step, account_cause, account_facts, key_cause, plan_cause, reconnect
 from tests.core.builders import NOW, a_cause, a_key, a_post, a_step, a_target, an_account, data, types
 
@@ -167,6 +167,32 @@ def test_sequences_and_versions_have_no_gap(words):
 
     assert [event.sequence for event in events] == list(range(6, 6 + len(events)))
     assert all(row == replace(step.see(post), version=10) for row in step.write().posts)
+
+
+def test_an_event_without_a_post_is_told_once():
+    known = {"external_id": "a-1", "correlation": "c"}
+    event = Event("evt_1", "blog", "source:blog", None, None, "f", Intent.PUBLISH, NOW, "", b"", {}, **known)
+    step = a_step()
+    step.tell_event(event, "post.rejected", FailureReason.INVALID, errors=[], accounts=["nobody"])
+    [told] = step.write().events
+
+    assert (told.subject, told.sequence, told.event_id, told.post_id) == (f"event:{event.id}", 1, event.id, None)
+    assert (told.source, told.partner, told.reason) == (event.source, "", "invalid")
+    assert data(told) == {
+        "subject": {"kind": "event", "id": event.id},
+        "previous": None,
+        "current": "rejected",
+        "partner": "",
+        "source": event.source,
+        "event_id": event.id,
+        "external_id": "a-1",
+        "correlation": "c",
+        "reason": "invalid",
+        "errors": [],
+        "accounts": ["nobody"],
+        "sequence": 1,
+        "changed_at": "2026-03-01T12:00:00Z",
+    }
 
 
 def test_a_step_without_a_world_knows_nothing():

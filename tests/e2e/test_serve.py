@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import sqlite3
 from pathlib import Path
 
@@ -118,13 +119,13 @@ def test_check_takes_the_example(tmp_path: Path):
     tokens = {
         name: f"{name.lower()}-0123456789"
         for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN", "BLOG_SECRET")
-    }
+    } | {"POSTEVERYWHERE_TOKEN": "pe_live_" + "0" * 32, "POSTEVERYWHERE_HOOK_SECRET": "whsec_0123456789"}
     environ = {**tokens, "GENVIRAL_TOKEN": "gva_live_first.0123456789abcdef", "OPS_SECRET": "whsec_" + "QUJD" * 10}
 
     checked = run("check", "-c", str(example), environ=environ)
 
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "The configuration is sound: 2 partner keys, 2 named accounts, 1 endpoints, 2 tokens." in checked.stdout
+    assert "The configuration is sound: 3 partner keys, 3 named accounts, 1 endpoints, 2 tokens." in checked.stdout
 
 
 def test_migrate_makes_the_database_and_then_has_nothing_to_do(tmp_path: Path):
@@ -146,6 +147,27 @@ def test_the_simulator_starts_and_stops(tmp_path: Path):
 
         assert get(f"{url}/_control/state").status_code == 200
         assert process.end() == 0
+
+
+@pytest.mark.parametrize("partner", ["genviral", "posteverywhere"])
+def test_a_simulator_on_a_port_that_is_taken_says_so_in_one_line(partner: str):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        told = run("simulate", partner, "--port", str(port))
+
+    assert (told.returncode, told.stdout) == (2, "")
+    assert told.stderr == f"127.0.0.1, port {port}, cannot be listened on: Address already in use. Choose --port 0.\n"
+
+
+@pytest.mark.parametrize(
+    ("flags", "word"),
+    [("--tick=0", "--tick"), ("--tick=-1", "--tick"), ("--tick=nan", "--tick"), ("--port=70000", "port 70000")],
+)
+def test_a_simulator_refuses_what_cannot_be(flags: str, word: str):
+    told = run("simulate", "genviral", flags)
+
+    assert (told.returncode, told.stderr.count("\n")) == (2, 1)
+    assert word in told.stderr
 
 
 def test_version():

@@ -47,7 +47,12 @@ class Played:
 PLAYED = (
     Played("genviral", DEMO_TOKEN, "/api/partner/v1", INSTAGRAM, {"rate": 50}, frozenset({"accounts"})),
     Played(
-        "posteverywhere", DEMO_KEY, "/api/v1", str(X), {"calls": 1000}, frozenset({"accounts", "me", "rules", "list"})
+        "posteverywhere",
+        DEMO_KEY,
+        "/api/v1",
+        str(X),
+        {"calls": 1000},
+        frozenset({"accounts", "health", "me", "rules", "list"}),
     ),
 )
 

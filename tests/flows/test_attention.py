@@ -46,12 +46,21 @@ async def test_a_lost_account_names_itself_and_every_post_that_will_meet_it(town
 
 
 async def test_a_partner_that_makes_links_is_said_to(town):
-    town.kit.partners["gv"].links = True
+    town.kit.partners["gv"].links = "tiktok".__eq__
     await lose(town)
 
     data = await opened(town)
     assert f"POST /v1/accounts/gv:{TIKTOK}/reconnect-link" in data["what_to_do"]
     assert (data["waits"], data["waiting"]) == ([], 0)
+
+
+@pytest.mark.parametrize(("linked", "writes"), [("x", True), ("tiktok", False)])
+async def test_no_link_is_offered_that_the_partner_would_not_make(town, linked, writes):
+    partner = town.kit.partners["gv"]
+    partner.links, partner.writes = linked.__eq__, writes
+    await lose(town)
+
+    assert "POST" not in (await opened(town))["what_to_do"]
 
 
 async def test_a_flood_is_counted_and_not_named(town):

@@ -390,7 +390,7 @@ async def test_a_refusal_that_contradicts_the_listing_ends_after_three_tries(tow
 
 
 async def test_a_refused_body_is_rejected_with_the_partners_issues(town):
-    issues = [{"path": "media.url", "message": "Invalid"}]
+    issues = [{"path": "caption", "message": "Invalid"}]
     body = orjson.dumps({"ok": False, "code": 422, "error_code": "invalid_payload", "issues": issues}).decode()
     town.sim.fault("answer", "create", status=422, body=body)
     post_id = await town.sent()

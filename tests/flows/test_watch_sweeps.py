@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from bridge.core.errors import FailureReason, StoreBusy
-from bridge.core.model import PostState, Snapshot, TargetSnapshot, TargetState
+from bridge.core.model import AccountState, PostState, Snapshot, TargetSnapshot, TargetState
 from bridge.core.rules import WatchRules
 from bridge.ports import Hint, Reading
 from tests.flows.town import TIKTOK
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.anyio
 class Sweeping:
     """A partner that answers readings as it is told, and is the one it stands for in all else."""
 
-    sweeps, links = True, True
+    sweeps = True
 
     def __init__(self, partner):
         self._partner = partner
@@ -29,7 +29,7 @@ class Sweeping:
     def __getattr__(self, name):
         return getattr(self._partner, name)
 
-    async def read(self, tracked, cursor, budget, *, known, adopt=False):
+    async def read(self, tracked, cursor, budget, *, known, adopt=False, urgent=()):
         self.asked.append(([post.partner_id for post in tracked], cursor))
         reading = self.readings.pop(0) if self.readings else Reading((), cursor)
         if self.meanwhile is not None:
@@ -175,14 +175,18 @@ async def test_a_post_that_the_partner_has_news_of_is_read_at_once(town):
 
 async def test_news_of_an_account_lists_the_accounts_at_once(town):
     town.sim.world.set_account_status(TIKTOK, "paused")
+    await town.advance(10)
+    town.sim.world.set_account_status(TIKTOK, "active")
     await town.watcher.look(Hint("gv", accounts=(TIKTOK,)))
-    assert await town.told("a*") == ["account.disconnected", "attention.opened"]
+    assert await town.told("account.*") == ["account.disconnected", "account.reconnected"]
 
 
-async def test_news_of_an_account_counts_no_miss_of_another(town):
+@pytest.mark.parametrize("named", [TIKTOK, "another"])
+async def test_news_of_an_account_counts_no_miss_of_any(town, named):
     town.sim.world.set_account_status(TIKTOK, "paused")
-    await town.watcher.look(Hint("gv", accounts=("another",)))
-    assert (await town.account()).misses == 0
+    for _ in range(3):
+        await town.watcher.look(Hint("gv", accounts=(named,)))
+    assert ((await town.account()).misses, (await town.account()).state) == (0, AccountState.ACTIVE)
 
 
 @pytest.mark.parametrize("hint", [Hint("nobody", ("p",)), Hint("gv"), Hint("gv", ("unknown",))])

@@ -309,6 +309,7 @@ async def a_town(
     watch: WatchRules | None = None,
     retry: RetryRules | None = None,
     limits: Limits | None = None,
+    media: MediaRules | None = None,
     hooks: Mapping[str, sources.Config] | None = None,
     look: Look | None = None,
     two_keys: bool = False,
@@ -353,7 +354,9 @@ async def a_town(
         flaky,
         kit,
         an_ingest(kit, publish, limits or Limits(), hooks or {}, look),
-        Publisher(kit, publish, watch, watcher.listing, Fetcher(kit, network, MediaRules(), publish, watch).act),
+        Publisher(
+            kit, publish, watch, watcher.listing, Fetcher(kit, network, media or MediaRules(), publish, watch).act
+        ),
         watcher,
         Resumer(kit, publish, watch),
         Actions(kit),

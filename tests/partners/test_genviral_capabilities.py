@@ -1,5 +1,7 @@
 """Limits that an account advertises under names that nobody documents: any spelling counts, nothing else does."""
 
+from dataclasses import replace
+
 import pytest
 
 from bridge.core.model import Account
@@ -7,6 +9,7 @@ from bridge.partners.genviral.capabilities import CAPTION, IMAGES, own_limit
 from bridge.partners.genviral.config import Contract
 from bridge.partners.genviral.limits import caption_limit, check
 from tests.core.builders import NOW
+from tests.partners.things import VIDEO
 
 
 def an_account(capabilities: object, **more: str) -> Account:
@@ -51,6 +54,13 @@ def test_the_accounts_word_goes_before_every_table(contract):
     account = an_account({"caption_limit": 25_000}, type="hosted")
 
     assert caption_limit(account, "video", contract) == 25_000
+
+
+def test_youtube_counts_bytes_whatever_its_limit():
+    youtube = replace(an_account({"caption_limit": 10}), platform="youtube")
+    [fault] = check({"caption": "ü" * 6, "media": VIDEO}, [youtube], contract=Contract.V3).faults
+
+    assert (fault.limit, fault.found, fault.unit) == (10, 12, "bytes")
 
 
 def test_each_account_is_judged_by_its_own_limit():

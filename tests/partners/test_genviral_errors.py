@@ -71,6 +71,55 @@ async def test_refused_write(kind: CommandKind, status: int, code: str | None, e
 
 
 @pytest.mark.parametrize(
+    "message",
+    [
+        "Unsupported slideshow format .webp",
+        "Unsupported image type",
+        "Unsupported content type image/heic",
+        "Image 2 exceeds 5 MB",
+        "Each image must be under 5MB",
+        "File size exceeds the maximum of 5000000 bytes",
+        "The photo is too large",
+    ],
+)
+async def test_broken_rule_of_a_file_is_told_apart(message: str) -> None:
+    body = envelope(400, "validation_failed") | {"message": message}
+    error = await refused(CommandKind.PUBLISH, 400, body)
+    assert (error.reason, error.failure) == (R.MEDIA_INVALID, TERMINAL)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Caption exceeds 500 characters for tiktok",
+        "Caption exceeds 5000 bytes for youtube",
+        "Video duration must be between 15 and 60 seconds",
+        "Account a1 (tiktok) does not support slideshow posts",
+        "tiktok.title exceeds 90 characters for slideshow posts",
+        "MEDIA_UPLOAD is only supported for slideshow posts",
+        "scheduled_at must be at least 2 minutes in the future",
+    ],
+)
+async def test_broken_rule_of_anything_else_is_final(message: str) -> None:
+    body = envelope(400, "validation_failed") | {"message": message}
+    assert (await refused(CommandKind.PUBLISH, 400, body)).reason is R.INVALID
+
+
+@pytest.mark.parametrize(
+    ("paths", "reason"),
+    [
+        (["media.urls.0"], R.MEDIA_INVALID),
+        ([["media", "urls", 0], "media"], R.MEDIA_INVALID),
+        (["media", "caption"], R.INVALID),
+        ([None], R.INVALID),
+    ],
+)
+async def test_issues_say_whether_only_the_media_are_at_fault(paths: list[Any], reason: FailureReason) -> None:
+    body = envelope(422, "invalid_payload") | {"issues": [{"path": path, "message": "No"} for path in paths]}
+    assert (await refused(CommandKind.PUBLISH, 422, body)).reason is reason
+
+
+@pytest.mark.parametrize(
     ("status", "code", "expected"),
     [
         (401, "invalid_token", (R.UNAUTHORIZED, HUMAN, True)),
@@ -136,7 +185,6 @@ async def test_writes_that_are_off_send_nothing() -> None:
         await partner.send(command(), post(), b"{}")
     assert (caught.value.reason, caught.value.failure) == (R.NOT_ALLOWED_NOW, HUMAN)
     assert not caught.value.maybe_stored
-    assert [one["code"] for one in partner.check({"caption": "a"}, [], None).warnings] == ["WRITES_OFF"]
 
 
 async def test_fetch_is_refused() -> None:

@@ -166,6 +166,7 @@ def test_blocks_need_their_platform() -> None:
 @pytest.mark.parametrize("name", ["tiktok", "pinterest", "settings"])
 def test_contract_v1_knows_no_blocks(name: str) -> None:
     assert faults({name: {"youtube": {}}}, account("tiktok"), account("pinterest"), contract=Contract.V1) == [name]
+    assert faults({name: {}}, contract=Contract.V1) == []
 
 
 def test_what_the_partner_may_take_is_only_warned_of() -> None:

@@ -76,7 +76,7 @@ def test_any_retry_after_is_read_without_an_error(value: str) -> None:
     assert wait is None or timedelta() <= wait <= timedelta(days=7)
 
 
-def client(handler: httpx.MockTransport, observed: Observed | None = None, **changes: Any) -> Http:
+def client(handler: httpx.MockTransport | None, observed: Observed | None = None, **changes: Any) -> Http:
     settings: dict[str, Any] = {"base_url": "https://partner.example/v1", "budget": Budget(100.0, now=lambda: NOW)}
     return Http(
         "brand", token="gva_live_a.s3cr3t-part", now=lambda: NOW, observe=observed or Observed(), transport=handler,
@@ -261,3 +261,72 @@ async def test_refused_and_cut_uploads_are_told() -> None:
             await bring("PUT", "https://storage.example/up?sig=s3cr3t", respond)
         assert (caught.value.failure, caught.value.maybe_stored) == (FailureClass.RETRYABLE, False)
         assert "s3cr3t" not in str(caught.value)
+
+
+async def upload(url: str, *addresses: str, respond: Any = None, base: str = "https://partner.example/v1") -> None:
+    """Bring a file to where a name leads to these addresses; over the network without `respond`."""
+
+    async def resolve(name: str, port: int) -> list[str]:
+        assert (name, port) == ("storage.example", 8443)
+        if not addresses:
+            raise socket.gaierror
+        return list(addresses)
+
+    handler = httpx.MockTransport(respond) if respond else None
+    http = client(handler, base_url=base, resolve=resolve if respond else None)
+    try:
+        await http.upload("host", "PUT", url, file(), refuse=lambda _: None)
+    finally:
+        await http.close()
+
+
+async def test_file_goes_to_the_very_address_that_was_judged_under_the_name_that_was_given() -> None:
+    seen: list[httpx.Request] = []
+
+    def respond(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        if len(seen) == 1:
+            raise httpx.ConnectError("no")
+        return httpx.Response(200)
+
+    await upload("https://storage.example:8443/up?sig=%2F1", "2606:4700::1", "8.8.8.8", respond=respond)
+    first, second = seen
+    assert [str(one.url) for one in seen] == [
+        f"https://{host}:8443/up?sig=%2F1" for host in ("[2606:4700::1]", "8.8.8.8")
+    ]
+    assert (second.headers["host"], second.extensions["sni_hostname"]) == ("storage.example:8443", "storage.example")
+    assert (first.headers["connection"], second.content) == ("close", FILE)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "reason"),
+    [
+        (("10.0.0.1",), FailureReason.BLOCKED_ADDRESS),
+        (("8.8.8.8", "169.254.169.254"), FailureReason.BLOCKED_ADDRESS),
+        ((), FailureReason.DNS),
+    ],
+)
+async def test_file_is_not_brought_where_a_name_leads_inside(addresses: tuple[str, ...], reason: FailureReason) -> None:
+    with pytest.raises(PartnerError) as caught:
+        await upload("https://storage.example:8443/up?sig=s3cr3t", *addresses, respond=lambda _: httpx.Response(200))
+    assert (caught.value.reason, "s3cr3t" in str(caught.value)) == (reason, False)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost"])
+async def test_file_is_not_brought_to_this_machine_unless_the_partner_is_here(host: str) -> None:
+    dialled = asyncio.Event()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        dialled.set()
+        await reader.readuntil(b"\r\n\r\n")
+        await reader.readexactly(len(FILE))
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+        writer.close()
+
+    async with await asyncio.start_server(serve, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(PartnerError, match="not public"):
+            await upload(f"https://{host}:{port}/latest/meta-data")
+        assert not dialled.is_set()
+        await upload(f"http://{host}:{port}/up", base="http://127.0.0.1:9/v1")
+    assert dialled.is_set()

@@ -5,11 +5,12 @@ from datetime import timedelta
 import httpx
 import pytest
 
-from bridge.core.model import AccountState, Listing
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.model import AccountState, Listed, Listing
 from bridge.partners.posteverywhere import PostEverywhere
-from bridge.partners.posteverywhere.checkups import AT_ONCE, EVERY
+from bridge.partners.posteverywhere.checkups import AT_ONCE, EVERY, Checkups
 from bridge.simulator.posteverywhere import LINKEDIN, PostEverywhereSimulator, X, app
-from tests.partners.things import Clock, posteverywhere
+from tests.partners.things import NOW, Clock, posteverywhere
 
 pytestmark = pytest.mark.anyio
 
@@ -76,3 +77,83 @@ async def test_failed_question_spoils_no_listing(
     sim.fault("html_502", "health", times=-1)
     clock.at += timedelta(minutes=1)
     assert shown(await partner.accounts(), X)[0] is AccountState.ACTIVE
+
+
+# Accounts that are listed no more.
+
+
+class Desk:
+    """Lists accounts, and answers for each by itself: 404 for those in `gone`, a 5xx for those in `failing`."""
+
+    def __init__(self) -> None:
+        self.checkups = Checkups(self.ask, Clock())
+        self.gone: set[str] = set()
+        self.failing: set[str] = set()
+        self.asked: list[str] = []
+
+    async def ask(self, name: str) -> Listed:
+        self.asked.append(name)
+        if name in self.gone | self.failing:
+            status = 404 if name in self.gone else 502
+            raise PartnerError(FailureReason.NOT_FOUND, FailureClass.TERMINAL, status=status)
+        return Listed(name, "x", f"user-{name}")
+
+    async def lists(self, *names: str, scope: str = "organization:1", username: str = "user-") -> dict[str, str]:
+        rows = tuple(Listed(name, "x", f"{username}{name}") for name in names)
+        shown = await self.checkups.over(Listing(scope, rows, NOW))
+        return {row.id: row.state.value for row in shown.accounts}
+
+
+async def test_account_that_was_removed_is_listed_as_that_once(
+    sim: PostEverywhereSimulator, partner: PostEverywhere
+) -> None:
+    for _ in range(2):
+        await partner.accounts()
+    sim.remove(X)
+    listings = [await partner.accounts() for _ in range(3)]
+    found = [[row for row in one.accounts if row.id == str(X)] for one in listings]
+    assert [[(row.platform, row.state) for row in rows] for rows in found] == [[("x", AccountState.REMOVED)], [], []]
+
+
+@pytest.mark.parametrize("answer", ["well", "failing"])
+async def test_account_that_is_not_listed_and_not_known_to_be_removed_is_asked_once(answer: str) -> None:
+    desk = Desk()
+    await desk.lists("1", "2")
+    await desk.lists("1", "2")
+    desk.failing = {"2"} if answer == "failing" else set()
+    before = len(desk.asked)
+    assert [await desk.lists("1") for _ in range(3)] == [{"1": "active"}] * 3
+    assert desk.asked[before:] == ["2"]
+
+
+async def test_account_that_goes_again_is_asked_again() -> None:
+    desk = Desk()
+    for names in (("1", "2"), ("1", "2"), ("1",), ("1", "2")):
+        await desk.lists(*names)
+    desk.gone = {"2"}
+    assert await desk.lists("1") == {"1": "active", "2": "removed"}
+
+
+async def test_another_organisation_says_nothing_of_the_accounts_of_the_one_before() -> None:
+    desk = Desk()
+    await desk.lists("1", "2")
+    await desk.lists("1", "2")
+    desk.gone = {"1", "2"}
+    assert [await desk.lists("3", scope="organization:2") for _ in range(2)] == [{"3": "active"}] * 2
+
+
+async def test_server_that_has_never_answered_the_question_says_nothing_by_404() -> None:
+    desk = Desk()
+    desk.gone = {"1", "2"}
+    await desk.lists("1", "2")
+    assert [await desk.lists("1") for _ in range(2)] == [{"1": "active"}] * 2
+
+
+async def test_account_that_came_back_under_another_id_was_replaced() -> None:
+    desk = Desk()
+    await desk.lists("1", "2", username="")
+    await desk.lists("1", "2", username="")
+    desk.gone = {"2"}
+    row = Listed("3", "x", "2")
+    shown = await desk.checkups.over(Listing("organization:1", (row,), NOW))
+    assert {one.id for one in shown.accounts if one.state is AccountState.REMOVED} == set()

@@ -1,18 +1,16 @@
-"""The PostEverywhere client as a whole: lost creates, drafts, bulk retries, accounts, links, and its own limits."""
+"""The PostEverywhere client as a whole: drafts, bulk retries, accounts, links, and its own limits."""
 
 from datetime import timedelta
 from typing import Any
 
 import httpx
-import orjson
 import pytest
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import AccountState, Command, CommandKind, Post, PostState
 from bridge.partners.posteverywhere import FACTS_AGAIN, FACTS_FOR, PostEverywhere, _a_minute
-from bridge.partners.posteverywhere.lookup import Wanted
 from bridge.ports import Send
-from bridge.simulator.posteverywhere import LINKEDIN, PostEverywhereSimulator, X, app
+from bridge.simulator.posteverywhere import BLUESKY, LINKEDIN, PostEverywhereSimulator, X, app
 from tests.partners.things import NOW, Clock, account, answering, command, post, posteverywhere
 
 pytestmark = pytest.mark.anyio
@@ -43,151 +41,12 @@ async def send(partner: PostEverywhere, cmd: Command, made: Post) -> Any:
     return await partner.send(cmd, made, built.body)
 
 
-async def lose(sim: PostEverywhereSimulator, partner: PostEverywhere, made: Post) -> Command:
-    """Send a create whose answer is lost; give the command as it is then."""
-    sim.fault("stored_then_dropped", "create")
-    with pytest.raises(PartnerError):
-        await send(partner, command(), made)
-    built = partner.build(command(), made, NOW)
-    assert isinstance(built, Send)
-    return command(body=built.body, sent_at=NOW)
-
-
-def operations(sim: PostEverywhereSimulator) -> list[str]:
-    return [entry.operation for entry in sim.journal]
-
-
-async def test_lost_create_is_not_looked_for_before_lists_can_show_it(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock
-) -> None:
-    lost = await lose(sim, partner, ours())
-    clock.advance(seconds=9)
-    with pytest.raises(PartnerError) as caught:
-        await partner.find(lost, ours())
-    assert (caught.value.reason, caught.value.failure) == (FailureReason.UNKNOWN_OUTCOME, FailureClass.RETRYABLE)
-    assert caught.value.retry_after is None
-    clock.advance(seconds=1)
-    assert len(await partner.find(lost, ours())) == 1
-    assert operations(sim) == ["create", "list", "list"]
-
-
-async def test_create_of_an_earlier_process_is_waited_for_too(sim: PostEverywhereSimulator, clock: Clock) -> None:
-    transport = httpx.ASGITransport(app=app(sim))
-    lost = await lose(sim, posteverywhere(transport, clock), ours())
-    clock.advance(seconds=2)
-    reborn = posteverywhere(transport, clock)
-    with pytest.raises(PartnerError):
-        await reborn.find(lost, ours())
-    clock.advance(seconds=8)
-    assert len(await reborn.find(lost, ours())) == 1
-
-
-async def test_create_that_was_refused_after_a_lost_one_is_looked_for_at_once(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock
-) -> None:
-    sim.fault("dropped", "create")
-    with pytest.raises(PartnerError):
-        await send(partner, command(), ours())
-    built = partner.build(command(), ours(), NOW)
-    assert isinstance(built, Send)
-    again = command(body=built.body, sent_at=clock.advance(seconds=20), calls=2)
-    sim.fault("answer", "create", status=400, body='{"error": {"code": "validation_error", "message": "No"}}')
-    with pytest.raises(PartnerError):
-        await partner.send(again, ours(), built.body)
-    assert await partner.find(again, ours()) == []
-
-
-@pytest.mark.parametrize("scheduled_at", [None, SOON])
-async def test_equal_posts_are_found_oldest_first_and_others_not(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock, scheduled_at: Any
-) -> None:
-    lost = await lose(sim, partner, ours(X, LINKEDIN, scheduled_at=scheduled_at))
-    [first] = sim.world.posts
-    clock.advance(seconds=5)
-    twin = await published_id(partner, ours(LINKEDIN, X, scheduled_at=scheduled_at))
-    for other in (
-        ours(X, scheduled_at=scheduled_at),
-        ours(X, LINKEDIN, scheduled_at=SOON + timedelta(hours=1)),
-        ours(X, LINKEDIN, scheduled_at=scheduled_at, content={"caption": TEXT + "!"}),
-    ):
-        await published_id(partner, other)
-    clock.advance(seconds=10)
-    found = await partner.find(lost, ours(X, LINKEDIN))
-    assert [receipt.partner_id for receipt in found] == [first, twin]
-
-
 async def published_id(partner: PostEverywhere, made: Post) -> str:
     return str((await send(partner, command(id="other"), made)).partner_id)
 
 
-async def test_lost_create_is_found_behind_many_others(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock
-) -> None:
-    lost = await lose(sim, partner, ours())
-    [wanted] = sim.world.posts
-    for n in range(150):
-        sim.seed_post(
-            "scheduled", content=f"Other {n}", account_ids=[X], created_at=clock.advance(seconds=1).isoformat()
-        )
-    found = await partner.find(lost, ours())
-    assert [receipt.partner_id for receipt in found] == [wanted]
-
-
-async def test_look_stops_where_older_posts_begin(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock
-) -> None:
-    for n in range(300):
-        sim.seed_post("published", content=TEXT, account_ids=[X], created_at=f"2024-01-01T00:{n // 60:02}:{n % 60:02}Z")
-    lost = await lose(sim, partner, ours())
-    clock.advance(seconds=10)
-    assert len(await partner.find(lost, ours())) == 1
-
-
-async def test_too_many_posts_to_look_through_is_no_absence(
-    sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock
-) -> None:
-    for n in range(2001):
-        sim.seed_post("published", content=f"Other {n}", account_ids=[X], created_at=NOW.isoformat())
-    lost = await lose(sim, partner, ours())
-    clock.advance(seconds=10)
-    with pytest.raises(PartnerError) as caught:
-        await partner.find(lost, ours())
-    assert caught.value.failure is FailureClass.AMBIGUOUS
-
-
-async def test_list_that_hides_the_accounts_is_no_absence() -> None:
-    row = {"id": "p", "content": "Hello", "created_at": NOW.isoformat(), "scheduled_for": None}
-    partner = posteverywhere(answering(200, {"data": {"posts": [row]}}), Clock())
-    lost = command(body=b'{"account_ids":[1],"content":"Hello"}', sent_at=NOW)
-    with pytest.raises(PartnerError) as caught:
-        await partner.find(lost, ours())
-    assert caught.value.failure is FailureClass.AMBIGUOUS
-
-
-@pytest.mark.parametrize(
-    ("sent", "data", "found"),
-    [
-        ({"content": "Hi  there"}, {"content": "Hi there "}, True), ({"content": "Hi"}, {"content": "Ho"}, False),
-        ({"content": "Hi"}, {"content": "Hi", "account_ids": ["2"]}, False),
-        ({"content": "Hi"}, {"content": "Hi", "account_ids": ["1"]}, True),
-        ({"content": "Hi"}, {"content": "Hi", "account_ids": [], "destinations": [{"social_account_id": 1}]}, True),
-        ({"platform_content": {"x": {"content": "Own"}}}, {"platform_content": {"x": {"content": "Own"}}}, True),
-        ({"platform_content": {"x": {"content": "Own"}}}, {"platform_content": {"x": {"content": "Other"}}}, False),
-        ({"content": "Hi", "scheduled_for": "2025-02-01T15:00:00Z"}, {"content": "Hi"}, False),
-        ({"content": "Hi", "scheduled_for": "2025-02-01T15:00:00Z"},
-         {"content": "Hi", "scheduled_at": "2025-02-01T15:00:00.000Z"}, True),
-        ({"content": "Hi"}, {"content": "Hi", "scheduled_for": NOW.isoformat()}, True),
-        ({"content": "Hi"}, {"content": "Hi", "scheduled_for": SOON.isoformat()}, False),
-    ],
-)  # fmt: skip
-def test_lost_post_is_known_by_what_was_sent(sent: dict[str, Any], data: dict[str, Any], found: bool) -> None:
-    wanted = Wanted.of(orjson.dumps({"account_ids": [1]} | sent))
-    assert wanted.matches({"account_ids": [1], "created_at": NOW.isoformat()} | data) is found
-
-
-async def test_nothing_was_sent_so_nothing_is_found(sim: PostEverywhereSimulator, partner: PostEverywhere) -> None:
-    assert await partner.find(command(), ours()) == []
-    assert operations(sim) == []
+def operations(sim: PostEverywhereSimulator) -> list[str]:
+    return [entry.operation for entry in sim.journal]
 
 
 async def test_draft_that_is_given_a_time_is_scheduled(
@@ -275,6 +134,14 @@ async def test_reconnect_link_expires(sim: PostEverywhereSimulator, partner: Pos
     assert await partner.reconnect_link("999999") is None
 
 
+async def test_what_is_connected_with_credentials_has_no_link(
+    sim: PostEverywhereSimulator, partner: PostEverywhere
+) -> None:
+    linked = [name for name in ("x", "linkedin-page", "bluesky", "telegram", "discord") if partner.links(name)]
+    assert linked == ["x", "linkedin-page"]
+    assert await partner.reconnect_link(str(BLUESKY)) is None
+
+
 @pytest.mark.parametrize(
     ("data", "life_s"),
     [({"url": "https://a.example"}, 600), ({"authorization_url": "https://a.example", "expires_in": 60}, 60)],
@@ -291,15 +158,12 @@ async def test_nothing_is_told_while_writes_are_off(sim: PostEverywhereSimulator
         partner.send(command(), ours(), b"{}"),
         partner.retry_failed(["p"]),
         partner.host_url("https://a.example"),
+        partner.reconnect_link(str(X)),
     ):
         with pytest.raises(PartnerError) as caught:
             await call
         assert (caught.value.reason, caught.value.status) == (FailureReason.NOT_ALLOWED_NOW, None)
-    assert await partner.reconnect_link(str(X)) is None
     assert operations(sim) == []
-    assert [one["code"] for one in partner.check({"caption": "a"}, [account("x", id="1")], None).warnings] == [
-        "WRITES_OFF"
-    ]
 
 
 async def test_fetch_is_no_call_of_a_partner(partner: PostEverywhere) -> None:

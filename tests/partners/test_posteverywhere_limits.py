@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import Fault
 from bridge.core.model import Account
-from bridge.partners.posteverywhere.limits import BUILT_IN, LIMITS, check, needs_hosting, split
+from bridge.core.rules import MediaRules
+from bridge.partners.posteverywhere.limits import BUILT_IN, CONVERTED, LIMITS, check, needs_hosting, split
 from bridge.ports import Checked
 from tests.partners.things import account as any_account
 
@@ -120,6 +121,7 @@ def test_same_limit_is_told_once_and_another_again() -> None:
         (["linkedin"], {"media": {"type": "slideshow", "urls": []}}, ["media.urls"]),
         (["linkedin"], {"media": {"type": "slideshow"}}, ["media.urls"]),
         (["linkedin"], {"media": IMAGES | {"urls": ["https://a.example/b.webp", "https://a.example/c.heic"]}}, []),
+        (["linkedin"], {"media": IMAGES | {"urls": [f"https://a.example/b{one}" for one in CONVERTED]}}, []),
         (["linkedin"], {"media": IMAGES | {"urls": ["x", "https://a.example/b.svg"]}},
          ["media.urls[0]", "media.urls[1]"]),
         (["x"], {"media": IMAGES | {"urls": IMAGES["urls"] * 50}}, []),
@@ -168,6 +170,7 @@ def test_no_accounts_is_a_fault() -> None:
         (["pinterest"], {}, ["pinterest.board_id"]),
         (["pinterest"], {"pinterest": {"board_id": ""}}, ["pinterest.board_id"]),
         (["pinterest"], {"settings": {"pinterest": {"boardId": "1"}}}, []),
+        (["tiktok"], {"music_url": "https://vm.tiktok.com/a"}, ["music_url"]),
         (["instagram"], {"settings": []}, ["settings"]),
         (["instagram"], {"settings": {"instagram": 1}}, ["settings.instagram"]),
     ],
@@ -179,7 +182,6 @@ def test_fault_of_a_block_is_found(platforms: list[str], content: dict[str, Any]
 @pytest.mark.parametrize(
     ("content", "platforms", "told"),
     [
-        ({"music_url": "https://vm.tiktok.com/a"}, ["tiktok"], [("music_url", "NOT_TARGETED")]),
         ({"settings": {"youtube": {}}}, ["x"], [("settings.youtube", "NOT_TARGETED")]),
         ({"settings": {"reddit": {"subreddit": "a"}}}, ["x"], [("settings.reddit", "NOT_TARGETED")]),
         ({"settings": {"twitter": {"community": "1"}}}, ["x"], [("settings.twitter.community", "NOT_TARGETED")]),
@@ -209,6 +211,10 @@ def test_all_media_has_to_be_hosted_once() -> None:
     assert needs_hosting({"media": VIDEO}) == (VIDEO["url"],)
     assert needs_hosting({"media": {"type": "slideshow", "urls": ["u1", "u2", "u1"]}}) == ("u1", "u2")
     assert needs_hosting({"media": {"type": "slideshow", "urls": None}}) == ()
+
+
+def test_images_larger_than_the_vendor_keeps_are_still_fetched_and_made_smaller() -> None:
+    assert MediaRules().max_image > max(most for kind, most in LIMITS.most.items() if kind.startswith("image/"))
 
 
 def test_upload_takes_the_published_types() -> None:

@@ -1,7 +1,6 @@
 """Which calls read which posts: one list call for what has changed, single reads for what it cannot tell."""
 
 import json
-from collections.abc import Collection, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -10,16 +9,15 @@ import httpx
 import pytest
 
 from bridge.core.errors import FailureReason, PartnerError
-from bridge.core.model import Post, PostState, Snapshot, Target, TargetState
+from bridge.core.model import PostState, TargetState
 from bridge.partners.posteverywhere import PostEverywhere
 from bridge.partners.posteverywhere.paging import Cursor
-from bridge.ports import Known, Reading
 from bridge.simulator.posteverywhere import INSTAGRAM, LINKEDIN, PostEverywhereSimulator, X, app
+from tests.partners.sweeping import LATER, calls, first_read, ids, knows, seed
 from tests.partners.things import NOW, Clock, answering, nobody, post, posteverywhere
 
 pytestmark = pytest.mark.anyio
 
-LATER = NOW + timedelta(days=1)
 START = Cursor(NOW - timedelta(minutes=1)).write()
 ODD = {"kind": "fail", "text": "Something odd"}
 
@@ -32,51 +30,6 @@ def sim(clock: Clock) -> PostEverywhereSimulator:
 @pytest.fixture
 def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
     return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
-
-
-def seed(sim: PostEverywhereSimulator, name: str, status: str = "scheduled", **given: Any) -> Post:
-    """Store a post at the partner, and give it as we track it before its first read."""
-    given = {"account_ids": [X], "content": name} | given
-    if status == "scheduled":
-        given = {"scheduled_for": LATER.isoformat()} | given
-    sim.seed_post(status, id=name, **given)
-    targets = tuple(Target(str(one)) for one in given["account_ids"])
-    return replace(post(partner_id=name), targets=targets)
-
-
-def held(made: Post, shown: Snapshot) -> Post:
-    """Give a post as we hold it after a read."""
-    rows = tuple(
-        Target(row.account, state=row.state, raw_status=row.raw_status, url=row.url, attempts=row.attempts or 0)
-        for row in shown.targets
-    )
-    at = shown.scheduled_at
-    return replace(made, targets=rows, raw_status=shown.raw_status, scheduled_at=at, read_at=shown.read_at)
-
-
-def knows(*posts: Post) -> Known:
-    async def known(partner_ids: Collection[str]) -> Mapping[str, Post]:
-        return {one.partner_id: one for one in posts if one.partner_id and one.partner_id in partner_ids}
-
-    return known
-
-
-def calls(sim: PostEverywhereSimulator) -> list[str]:
-    """Give the calls since this was asked last."""
-    found = [entry.operation for entry in sim.journal]
-    sim.journal = type(sim.journal)()
-    return found
-
-
-async def first_read(partner: PostEverywhere, *posts: Post) -> tuple[list[Post], str]:
-    """Read posts for the first time; give them as held, and the cursor."""
-    reading = await partner.read(posts, None, 20, known=nobody)
-    shown = {one.partner_id: one for one in reading.snapshots}
-    return [held(one, shown[one.partner_id or ""]) for one in posts], reading.cursor or ""
-
-
-def ids(reading: Reading) -> list[str]:
-    return [one.partner_id for one in reading.snapshots]
 
 
 async def test_first_reading_reads_what_is_due_and_begins_the_sweep_now(

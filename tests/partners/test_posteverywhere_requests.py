@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Command, CommandKind, Post, PostState, Target
 from bridge.partners.posteverywhere.requests import build, is_schedule, retry_failed, schedule, wire_time
 from bridge.ports import Later, Send
@@ -158,8 +159,9 @@ def test_media_that_is_not_hosted_is_never_left_out(hosted: dict[str, str] | Non
 
 
 def test_account_that_is_no_number_is_never_left_out() -> None:
-    with pytest.raises(ValueError, match="whole number"):
+    with pytest.raises(PartnerError, match="'abc' is no id") as caught:
         build(command(), replace(post(), targets=(Target("abc", platform="x"),)), NOW)
+    assert (caught.value.reason, caught.value.failure) == (FailureReason.INVALID, FailureClass.TERMINAL)
 
 
 def test_update_sends_what_changes() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.simulator.posteverywhere import INSTAGRAM, LINKEDIN, X
+from bridge.simulator.posteverywhere import BLUESKY, INSTAGRAM, LINKEDIN, X
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,8 @@ async def test_a_reconnect_link_repairs_in_place_for_ten_minutes_and_once(pe):
     assert (await pe.client.get(links[1]["authorization_url"])).status_code == 410
 
 
-async def test_a_connect_link_is_for_platforms_with_a_sign_in(pe):
+async def test_links_are_for_platforms_with_a_sign_in(pe):
+    assert (await pe.client.post(f"/accounts/{BLUESKY}/reconnect")).status_code == 409
     good = await pe.client.post("/accounts/connect-link", json={"platform": "tiktok"})
     assert good.json()["data"]["url"].startswith("http://simulator/_authorize/")
     assert (await pe.client.post("/accounts/connect-link", json={"platform": "discord"})).status_code == 400

@@ -17,14 +17,15 @@ SECRET = "https://partner.example.com/connect?state=only-for-the-owner"
 class Linking:
     """A partner that makes links, or fails at it, and is the one it stands for in all else."""
 
-    links = True
-
     def __init__(self, partner, clock):
         self._partner, self._clock = partner, clock
-        self.asked, self.error = [], None
+        self.asked, self.error, self.writes = [], None, True
 
     def __getattr__(self, name):
         return getattr(self._partner, name)
+
+    def links(self, platform):
+        return platform == "tiktok"
 
     async def reconnect_link(self, account_id):
         self.asked.append(account_id)
@@ -92,6 +93,19 @@ async def test_a_partner_without_links_says_where_to_go(room):
     assert "dashboard" in found["detail"]
 
 
+async def test_an_account_that_is_connected_with_credentials_has_none_and_its_partner_is_not_asked(room, partner):
+    found = problem(await room.call("POST", path("other-x")), 409, "no_reconnect_link")
+
+    assert (partner.asked, "this x account" in found["detail"]) == ([], True)
+
+
+async def test_writes_that_are_off_are_named_as_the_reason(room, partner):
+    partner.writes = False
+    found = problem(await room.call("POST", path("brand-tiktok")), 409, "writes_off")
+
+    assert (partner.asked, "partners.genviral.writes" in found["detail"]) == ([], True)
+
+
 @pytest.mark.parametrize(
     ("reason", "failure", "refusal"),
     [
@@ -112,5 +126,18 @@ async def test_a_partner_that_makes_none_now_is_quoted_with_its_reason(room, par
 async def test_a_cause_says_how_to_get_a_link(room, partner):
     await room.lose_account()
 
+    assert f"POST {path(f'genviral:{TIKTOK}')}" in await told_to_do(room)
+
+
+async def test_a_cause_does_not_offer_a_link_that_nobody_would_get(room, partner):
+    await room.lose_account()
+    partner.writes = False
+
+    assert "POST" not in await told_to_do(room)
+
+
+async def told_to_do(room):
     [cause] = (await room.get("/v1/causes"))["items"]
-    assert f"POST {path(f'genviral:{TIKTOK}')}" in cause["what_to_do"]
+    shown = [one["causes"] for one in (await room.get("/v1/accounts"))["items"] if one["id"] == TIKTOK]
+    assert shown == [[cause]]
+    return cause["what_to_do"]

@@ -6,13 +6,14 @@ a failure text means), `reading` and `paging` (which calls read which posts), `l
 Source: https://developers.posteverywhere.ai, read by 2026-11.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import assert_never
 
 import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.looking import may_be_stored
 from bridge.core.model import (
     Account,
     Command,
@@ -28,11 +29,13 @@ from bridge.core.model import (
     Receipt,
     Snapshot,
 )
+from bridge.core.platforms import family
 from bridge.partners._budget import Bucket, Budget
 from bridge.partners._http import Http, Observe
 from bridge.partners.posteverywhere import (
     accounts,
     judge,
+    likeness,
     limits,
     lookup,
     media,
@@ -41,6 +44,7 @@ from bridge.partners.posteverywhere import (
     refusals,
     replies,
     requests,
+    schedules,
 )
 from bridge.partners.posteverywhere.calls import Calls, path_of
 from bridge.partners.posteverywhere.checkups import Checkups
@@ -49,9 +53,13 @@ from bridge.ports import Checked, Clock, Known, Later, MediaFile, Reading, Send
 
 __all__ = ["PostEverywhere", "PostEverywhereConfig"]
 
+FILTER_AGAIN = timedelta(hours=1)
+"""How long a server that did not seem to know `updated_after` is not asked by it."""
 FACTS_FOR, FACTS_AGAIN = timedelta(hours=1), timedelta(minutes=10)
 """How long the key's organisation and the platforms' rules are taken to be as they were; the second if they failed."""
 _NO_LINK = (400, 404, 405, 409, 422)
+BY_CREDENTIALS = frozenset({"bluesky", "telegram", "discord"})
+"""Networks that are connected with a password or a bot's token (`/accounts/connect-credential`), so by no link."""
 
 
 class PostEverywhere:
@@ -68,8 +76,10 @@ class PostEverywhere:
     kind = "posteverywhere"
     sweeps = True
     breaker: int | None = 5
-    links = True
+    looks: tuple[timedelta, ...] = lookup.LOOKS
+    lacks = limits.LACKS
     limits = limits.LIMITS
+    fetches = True
     config_type = PostEverywhereConfig
     operations = (
         "create", "update", "schedule", "retry", "cancel", "get", "results", "list", "accounts", "health", "reconnect",
@@ -86,7 +96,7 @@ class PostEverywhere:
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self.name, self.writes = name, config.writes
-        self._now, self._began = now, now()
+        self._now = now
         calls = _a_minute(config.calls)
         self._budget = Budget(1 / calls.interval_s, calls.burst, creates=_a_minute(config.creates), now=now)
         self._http = Http(
@@ -104,16 +114,11 @@ class PostEverywhere:
         self._checkups = Checkups(self.account_health, now)
         self._rules, self._scope = limits.BUILT_IN, "organization"
         self._facts_until: datetime | None = None
-        self._filtered = True
-        self._lost: dict[str, datetime] = {}
+        self._filter_again_at = now()
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
         """Judge a post by the published limits, and what the server has said of them since."""
-        checked = limits.check(content, accounts, rules=self._rules)
-        if self.writes:
-            return checked
-        message = f"partners.{self.name}.writes is off: nothing will be sent"
-        return Checked(checked.faults, (*checked.warnings, {"field": "", "code": "WRITES_OFF", "message": message}))
+        return limits.check(content, accounts, rules=self._rules)
 
     def split(self, content: Json, accounts: Sequence[Account]) -> list[list[Account]]:
         """Group accounts into one list a request."""
@@ -161,18 +166,22 @@ class PostEverywhere:
         """Look for a lost create by two different questions; oldest first.
 
         Raises:
-            PartnerError: as for every call; `RETRYABLE` while it may not be shown yet; `AMBIGUOUS` when there are more
-                posts since then than can be looked through, or it cannot be told whether one is it.
+            PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked
+                through.
         """
         if command.kind is not CommandKind.PUBLISH or command.sent_at is None or command.body is None:
             return []
-        self._wait_for_lists(command.id, command.sent_at)
-        found = await lookup.look(self._calls, lookup.Wanted.of(command.body), command.sent_at)
-        self._lost.pop(command.id, None)
-        return found
+        return await lookup.look(self._calls, likeness.Wanted.of(command.body), command.sent_at)
 
     async def read(
-        self, tracked: Sequence[Post], cursor: str | None, budget: int, *, known: Known, adopt: bool = False
+        self,
+        tracked: Sequence[Post],
+        cursor: str | None,
+        budget: int,
+        *,
+        known: Known,
+        adopt: bool = False,
+        urgent: Collection[str] = (),
     ) -> Reading:
         """Read posts: what was updated since the cursor by list, what that cannot tell by single reads.
 
@@ -185,6 +194,7 @@ class PostEverywhere:
             budget=budget,
             now=self._now(),
             adopt=adopt,
+            urgent=urgent,
             filtered=self._filtered,
             redactor=self._http.redactor,
         )
@@ -196,7 +206,8 @@ class PostEverywhere:
         except PartnerError:
             if not sweep.learnt:
                 raise
-        self._filtered = sweep.filtered
+        if self._filtered and not sweep.filtered:
+            self._filter_again_at = self._now() + FILTER_AGAIN
         return sweep.reading()
 
     def to_host(self, content: Json, accounts: Sequence[Account], *, refused: bool = False) -> tuple[str, ...]:
@@ -221,10 +232,13 @@ class PostEverywhere:
         """
         return await self._library.look(handle)
 
+    def links(self, platform: str) -> bool:
+        """Say whether a platform is connected by a sign-in, which a link can repeat."""
+        return family(platform) not in BY_CREDENTIALS
+
     async def reconnect_link(self, account_id: str) -> Link | None:
         """Make an address where a person reconnects an account; None for networks that are connected otherwise."""
-        if not self.writes:
-            return None
+        self._want_writes()
         try:
             answer = await self._calls.write("reconnect", path_of("accounts", account_id, "/reconnect"))
         except PartnerError as error:
@@ -260,6 +274,11 @@ class PostEverywhere:
         """Close connections."""
         await self._http.close()
 
+    @property
+    def _filtered(self) -> bool:
+        """Whether the server is believed to know `updated_after`."""
+        return self._now() >= self._filter_again_at
+
     def _want_writes(self) -> None:
         if not self.writes:
             detail = f"not sent: partners.{self.name}.writes is off"
@@ -269,29 +288,32 @@ class PostEverywhere:
         path = path_of("posts", post.partner_id or "")
         if requests.is_schedule(command, post):
             answer = await self._calls.write("schedule", f"{path}/schedule", body)
-        else:
-            answer = await self._calls.write("update", path, body, method="PATCH")
-        return replies.post_receipt(answer.status, answer.body)
+            return replies.post_receipt(answer.status, answer.body)
+        answer = await self._calls.write("update", path, body, method="PATCH")
+        receipt = replies.post_receipt(answer.status, answer.body)
+        asked = schedules.asked_for(body)
+        return receipt if asked is None else await self._checked(path, receipt, asked, replies.data_of(answer.body))
+
+    async def _checked(self, path: str, receipt: Receipt, asked: datetime, shown: Json) -> Receipt:
+        """Look whether a new time has come to the post's destinations, where the answer did not show them."""
+        try:
+            if not schedules.shows_destinations(shown):
+                shown = replies.data_of((await self._calls.read("get", path)).body)
+        except PartnerError:
+            # The edit itself was answered; a later reading shows the time.
+            return receipt
+        return schedules.checked(receipt, asked, shown)
 
     async def _create(self, command: Command, body: bytes) -> Receipt:
-        self._lost.pop(command.id, None)
         try:
             answer = await self._calls.write("create", "/posts", body)
             return replies.post_receipt(answer.status, answer.body)
         except PartnerError as error:
-            if error.maybe_stored:
-                self._lost[command.id] = self._now()
-            elif error.code == "past_schedule_time" and command.calls <= 1:
+            if error.code == "past_schedule_time" and error.status == 400 and not may_be_stored(command):
                 # Its time came on its way: rebuilt, it goes at once. Bytes that were sent before are looked for first.
                 error.reason, error.failure = FailureReason.NOT_ALLOWED_NOW, FailureClass.RETRYABLE
+                error.maybe_stored = False
             raise
-
-    def _wait_for_lists(self, command_id: str, sent_at: datetime) -> None:
-        """Put a look off while a list may not show the post yet; what an earlier process sent, by when it did."""
-        lost_at = self._lost.get(command_id, sent_at if sent_at < self._began else None)
-        if lost_at is not None and self._now() < lost_at + lookup.SETTLES_IN:
-            detail = "it is looked for once the partner's list has had time to show it"
-            raise PartnerError(FailureReason.UNKNOWN_OUTCOME, FailureClass.RETRYABLE, detail=detail)
 
     async def _step(self, sweep: reading.Sweep, step: paging.Page | reading.Row | Post, known: Known) -> None:
         """Make one call of a reading; a fault of the key is raised, any other noted."""

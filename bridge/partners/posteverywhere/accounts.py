@@ -17,7 +17,9 @@ from bridge.partners.posteverywhere.replies import account_id, data_of, unreadab
 
 _WELL = frozenset({"", "healthy", "ok", "active"})
 _BROKEN = frozenset({"expired", "unhealthy", "broken"})
-"""Words of an account that cannot post; `rate_limited` and `api_error` of the SDK's types may pass by themselves."""
+"""Words of an account that cannot post."""
+_WARNING = frozenset({"warning", "expiring_critical", "rate_limited", "api_error"})
+"""Words of an account that still posts; `rate_limited` and `api_error` of the SDK's types may pass by themselves."""
 _REASONS: Mapping[str, str] = MappingProxyType(
     {
         "account_inactive": "the account is switched off",
@@ -80,7 +82,9 @@ def _listed(row: Json, shown: object, redactor: Redactor) -> Listed:
 def _state(word: str, can_post: object, *, active: bool) -> AccountState:
     if not active or can_post is False or (can_post is not True and word in _BROKEN):
         return AccountState.DISCONNECTED
-    return AccountState.ACTIVE if word in _WELL else AccountState.DEGRADED
+    # Of a word that is not in the tables, `can_post` says all that can be known.
+    new = can_post is True and word not in _BROKEN | _WARNING
+    return AccountState.ACTIVE if new or word in _WELL else AccountState.DEGRADED
 
 
 def _detail(row: Json, facts: Json, word: str, redactor: Redactor) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from bridge.core.errors import PartnerError
@@ -22,11 +22,15 @@ ReadReceipt = Callable[[int, Json | None, str, Redactor], Receipt]
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """A page of posts, whether there are more, and when it was asked for."""
+    """A page of posts, whether there are more, and when it was asked for.
+
+    `behind` is how far the server's clock is behind ours, at most; negative when it is ahead, None if it does not say.
+    """
 
     rows: list[Json]
     more: bool
     read_at: datetime
+    behind: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +58,9 @@ class Calls:
         rows = replies.posts_of(answer.body)
         if rows is None:
             raise replies.unreadable(answer.status, "the answer has no list of posts", write=False)
-        return Listed(rows, replies.has_more(answer.body, PAGE), answer.sent_at)
+        at = replies.answered_at(answer.body, answer.headers)
+        behind = None if at is None else self.now() - at
+        return Listed(rows, replies.has_more(answer.body, PAGE), answer.sent_at, behind)
 
     async def write(self, operation: str, path: str, body: bytes = b"", *, method: str = "POST") -> Answer:
         """Change something; empty bytes are no body at all."""

@@ -26,13 +26,18 @@ from bridge.partners.posteverywhere.fields import (
 from bridge.partners.posteverywhere.platforms import BUILT_IN, Limit, Needs, Rules, refreshed
 from bridge.ports import Checked, MediaLimits
 
-__all__ = ["BUILT_IN", "LIMITS", "Rules", "check", "needs_hosting", "refreshed", "split"]
+__all__ = ["BUILT_IN", "CONVERTED", "LACKS", "LIMITS", "Rules", "check", "needs_hosting", "refreshed", "split"]
 
 _IMAGE_TYPES = ("image/jpeg", "image/png", "image/gif", "image/webp", "image/heic", "image/heif")
 LIMITS = MediaLimits(MappingProxyType(dict.fromkeys(_IMAGE_TYPES, 25_000_000) | {"video/mp4": 500_000_000}))
 """What the vendor keeps: images of 25 MB (an older page: 20), MP4 of 500 MB (a client says 4 GB by address)."""
 
+LACKS = frozenset({"music_url"})
+"""Fields of a request that PostEverywhere has no place for."""
+
 _IMAGES, _VIDEOS = (".jpg", ".jpeg", ".png", ".gif", ".webp", ".heic", ".heif"), (".mp4",)
+CONVERTED = (".avif", ".tif", ".tiff", ".bmp")
+"""Endings of images that PostEverywhere does not keep, so that they become JPEG on the way."""
 _LINK = re.compile(r"https?://\S+")
 _LINK_ON_X = 23
 _HASHTAG = re.compile(r"(?<![\w&])#\w")
@@ -161,7 +166,7 @@ def _slides(urls: Any, accounts: Sequence[Account], rules: Rules) -> Iterator[Fi
         yield Fault("media.urls", "has no images", "Send at least one.")
         return
     for place, url in enumerate(urls):
-        yield from file_url(url, f"media.urls[{place}]", good=_IMAGES)
+        yield from file_url(url, f"media.urls[{place}]", good=(*_IMAGES, *CONVERTED))
     for account in accounts:
         limit = rules.of(account.platform)
         if limit.needs is Needs.VIDEO:
@@ -195,7 +200,7 @@ def _video(media: Json, accounts: Sequence[Account], rules: Rules) -> Iterator[F
 
 def _music(music_url: Any) -> Iterator[Finding]:
     if music_url is not None:
-        yield warning("music_url", "NOT_TARGETED", "is left out, because PostEverywhere has no field for it")
+        yield Fault("music_url", "is for TikTok only, and PostEverywhere has no field for it", "Leave it out.")
 
 
 def _blocks(content: Json, accounts: Sequence[Account]) -> Iterator[Finding]:

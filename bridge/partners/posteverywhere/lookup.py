@@ -1,125 +1,96 @@
-"""How a create whose answer was lost is looked for: by its content, accounts and schedule, since nothing names it.
+"""How a create whose answer was lost is looked for, since nothing names it; `likeness` says whether a post is it.
 
-It is looked for twice by different questions, not before the vendor's list has had time to show it: the text search
-first, then everything created since. Source: the vendor has no idempotency key that could be found (2026-11).
+Each look asks two different questions: the text search first, then everything created since. What counts as "since"
+goes by the vendor's clock. Source: the vendor has no idempotency key that could be found (2026-11).
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-
-import orjson
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Json, Receipt
+from bridge.partners._http import WRITE_S
 from bridge.partners.posteverywhere import replies
-from bridge.partners.posteverywhere.calls import Calls
+from bridge.partners.posteverywhere.calls import Calls, Listed
+from bridge.partners.posteverywhere.likeness import Fit, Wanted
 from bridge.partners.posteverywhere.paging import PAGE, SKEW, to_ms
 
-SETTLES_IN = timedelta(seconds=10)
-"""How long after it may have arrived a post may be missing from lists."""
+LOOKS = (timedelta(seconds=10), timedelta(seconds=WRITE_S))
+"""How long after a loss it is looked for. Lists are late by seconds; and a proxy may have given up on a create that
+goes on behind it, so what is not there at once may be there when even a slow one has ended."""
 MOST_PAGES = 20
-_SEARCHED_WORDS = 6
-_SEARCHED_CHARACTERS = 60
-_AT_ONCE = timedelta(minutes=2)
-_SAME_TIME = timedelta(seconds=60)
+BEHIND = timedelta(minutes=10)
+"""How far the vendor's clock may be behind ours as long as no answer says where it stands."""
+FARTHEST = timedelta(days=1)
+"""A clock that is said to be further behind is not believed: older posts that look the same would be taken for it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What a lost create is known by. `content` is its text, or where it has none the texts by platform, in order."""
-
-    content: tuple[str, ...]
-    accounts: frozenset[str]
-    scheduled_at: datetime | None
-
-    @classmethod
-    def of(cls, body: bytes) -> "Wanted":
-        """Read it out of the bytes that were sent."""
-        sent = orjson.loads(body)
-        ids = frozenset(str(one) for one in sent.get("account_ids") or [])
-        return cls(_texts(sent), ids, replies.schedule_of(sent))
-
-    def search(self) -> str | None:
-        """Return the words to search for; None where there is no text."""
-        words = " ".join(self.content).split()[:_SEARCHED_WORDS]
-        return " ".join(words)[:_SEARCHED_CHARACTERS] or None
-
-    def matches(self, data: Json) -> bool:
-        """Say whether a listed post is it. One without schedule may have been given the moment of its creation.
-
-        Raises:
-            PartnerError: it may be, but the list does not show for which accounts it is.
-        """
-        if _texts(data) != self.content or not self._is_at(data):
-            return False
-        ids = _accounts(data)
-        if ids is None:
-            detail = "the list does not show for which accounts a post is that may be the lost one"
-            raise PartnerError(FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail=detail)
-        return ids == self.accounts
-
-    def _is_at(self, data: Json) -> bool:
-        at, created_at = replies.schedule_of(data), replies.read_time(data.get("created_at"))
-        if self.scheduled_at is None:
-            return at is None or (created_at is not None and at <= created_at + _AT_ONCE)
-        return at is not None and abs(at - self.scheduled_at) < _SAME_TIME
-
-
-def _texts(data: Json) -> tuple[str, ...]:
-    """Return a post's text, else its texts by platform; blanks do not count."""
-    own = data.get("content")
-    if isinstance(own, str) and own.strip():
-        return (" ".join(own.split()),)
-    blocks = data.get("platform_content")
-    blocks = blocks if isinstance(blocks, dict) else {}
-    texts = (block.get("content") for _, block in sorted(blocks.items()) if isinstance(block, dict))
-    return tuple(" ".join(text.split()) for text in texts if isinstance(text, str) and text.strip())
-
-
-def _accounts(data: Json) -> frozenset[str] | None:
-    ids = data.get("account_ids")
-    if isinstance(ids, list) and ids:
-        return frozenset(str(one) for one in ids)
-    rows = replies.rows_of(data)
-    return frozenset(replies.account_of(row) or "" for row in rows) if rows else None
-
-
-def questions(wanted: Wanted, sent_at: datetime) -> list[dict[str, str]]:
+def questions(wanted: Wanted) -> list[dict[str, str]]:
     """Return the queries of the list calls that begin each look, newest posts first."""
-    since = {"created_after": to_ms(sent_at - SKEW), "sort": "created_at", "order": "desc", "limit": str(PAGE)}
+    newest = {"sort": "created_at", "order": "desc", "limit": str(PAGE)}
     search = wanted.search()
-    return [since] if search is None else [since | {"search": search}, since]
+    return [newest] if search is None else [newest | {"search": search}, newest]
 
 
 async def look(calls: Calls, wanted: Wanted, sent_at: datetime) -> list[Receipt]:
-    """Return every post that may be the lost one, oldest first.
+    """Return every post that may be the lost one, oldest first; one that fits only in part is not `sure`.
+
+    A question that the server refuses is left to the other one.
 
     Raises:
-        PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked through, or
-            it cannot be told whether one is it.
+        PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked through.
     """
-    found: dict[str, Json] = {}
-    for question in questions(wanted, sent_at):
-        for data in await _look_through(calls, question, sent_at):
-            if wanted.matches(data):
-                found[replies.post_id(data) or ""] = data
-    rows = sorted(found.values(), key=lambda data: str(data.get("created_at")))
-    return [replies.post_receipt(200, {"data": data}) for data in rows]
+    found: dict[str, tuple[Json, Fit]] = {}
+    asked = questions(wanted)
+    refused: list[PartnerError] = []
+    for question in asked:
+        try:
+            rows = await _look_through(calls, question, sent_at)
+        except PartnerError as error:
+            if error.failure is not FailureClass.TERMINAL:
+                raise
+            refused.append(error)
+            continue
+        found |= {replies.post_id(row) or "": (row, fit) for row in rows if (fit := wanted.fit(row)) is not Fit.NO}
+    if len(refused) == len(asked):
+        raise refused[-1]
+    ordered = sorted(found.values(), key=lambda one: str(one[0].get("created_at")))
+    return [replace(replies.post_receipt(200, {"data": row}), sure=fit is Fit.YES) for row, fit in ordered]
 
 
-async def _look_through(calls: Calls, question: dict[str, str], sent_at: datetime) -> list[Json]:
-    seen: list[Json] = []
+async def _look_through(calls: Calls, question: Mapping[str, str], sent_at: datetime) -> list[Json]:
+    """Return the posts since a create was sent. Asked for are those since some time before; the answer's clock counts.
+
+    A clock that turns out to be still further behind is asked again.
+    """
+    since, seen, passed = sent_at - BEHIND, list[Json](), 0
     for _ in range(MOST_PAGES):
-        page = await calls.list(question | ({"offset": str(len(seen))} if seen else {}))
-        seen += page.rows
-        if not page.more or not _goes_on(page.rows, sent_at):
+        page = await calls.list(
+            {**question, "created_after": to_ms(since), **({"offset": str(passed)} if passed else {})}
+        )
+        begins_at = _begins_at(page, sent_at, since)
+        if begins_at < since:
+            since, seen, passed = begins_at, [], 0
+            continue
+        seen += [row for row in page.rows if _is_since(row, begins_at)]
+        passed += len(page.rows)
+        if not page.more or not _goes_on(page.rows, begins_at):
             return seen
     detail = "too many posts to look through"
     raise PartnerError(FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail=detail)
 
 
-def _goes_on(rows: Sequence[Json], sent_at: datetime) -> bool:
+def _begins_at(page: Listed, sent_at: datetime, asked: datetime) -> datetime:
+    """Return when a create was sent by the vendor's clock, at the earliest; as asked while that is not known."""
+    return asked if page.behind is None else sent_at - min(max(page.behind, timedelta()), FARTHEST) - SKEW
+
+
+def _is_since(row: Json, begins_at: datetime) -> bool:
+    at = replies.read_time(row.get("created_at"))
+    return at is None or at >= begins_at
+
+
+def _goes_on(rows: Sequence[Json], begins_at: datetime) -> bool:
     """Whether older pages may hold the lost post: a server may not know `created_after`."""
-    at = replies.read_time(rows[-1].get("created_at")) if rows else None
-    return bool(rows) and (at is None or at >= sent_at - SKEW)
+    return bool(rows) and _is_since(rows[-1], begins_at)

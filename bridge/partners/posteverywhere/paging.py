@@ -23,12 +23,17 @@ _TOLERATED = timedelta(seconds=1)
 class Cursor:
     """Up to where posts were swept: what was updated before `at` is known, and of what came later, `seen`.
 
-    `open`: what had not ended when adoption began has yet to be told to the end. On the wire JSON, as `Key.cursor`.
+    `open`: what had not ended when adoption began has yet to be told to the end. `done` rows from `at` on are known,
+    too, where more were updated at that instant than a sweep has pages for. With `until` it is a walk through the
+    newest posts that goes on after `done` rows; at its end everything up to `until` is known. On the wire JSON, as
+    `Key.cursor`.
     """
 
     at: datetime
     seen: Mapping[str, str] = field(default_factory=dict)
     open: bool = False
+    done: int = 0
+    until: datetime | None = None
 
     @classmethod
     def read(cls, text: str | None) -> "Cursor | None":
@@ -38,11 +43,17 @@ class Cursor:
         except orjson.JSONDecodeError:
             return None
         at = read_time(found.get("at")) if isinstance(found, dict) else None
-        return cls(at, dict(found.get("seen") or {}), found.get("open") is True) if at else None
+        if at is None:
+            return None
+        seen, done, until = dict(found.get("seen") or {}), found.get("done") or 0, read_time(found.get("until"))
+        return cls(at, seen, open=found.get("open") is True, done=done, until=until)
 
     def write(self) -> str:
         """Write it as text, equal for equal cursors."""
-        said = {"at": to_ms(self.at), "seen": dict(self.seen)} | ({"open": True} if self.open else {})
+        said: dict[str, object] = {"at": to_ms(self.at), "seen": dict(self.seen)}
+        said |= {"open": True} if self.open else {}
+        said |= {"done": self.done} if self.done else {}
+        said |= {"until": to_ms(self.until)} if self.until else {}
         return orjson.dumps(said, option=orjson.OPT_SORT_KEYS).decode()
 
 
@@ -72,14 +83,23 @@ class Page:
         return asked | {"limit": str(PAGE)} | ({"offset": str(self.offset)} if self.offset else {})
 
     def time_of(self, data: Json) -> datetime | None:
-        """Return the time of a row that the page is bounded by."""
-        return read_time(data.get("created_at" if self.way is Way.NEWEST else "updated_at"))
+        """Return the time of a row that the page is bounded by, to the millisecond."""
+        at = read_time(data.get("created_at" if self.way is Way.NEWEST else "updated_at"))
+        return at and at.replace(microsecond=at.microsecond // 1000 * 1000)
 
     def is_answered_by(self, rows: Sequence[Json]) -> bool:
-        """Whether rows are as new as was asked for, and in order; else the server does not know what it was asked."""
+        """Whether rows are as new as was asked for, and in order; else the server does not know what it was asked.
+
+        A row without a time says nothing of that, unless none has one.
+        """
         times = [at for at in map(self.time_of, rows) if at is not None]
         new = all(at >= self.since - _TOLERATED for at in times)
-        return new and len(times) == len(rows) and times == sorted(times)
+        return new and (bool(times) or not rows) and times == sorted(times)
+
+    def begins_too_late(self, rows: Sequence[Json]) -> bool:
+        """Whether a sweep that began among rows of one instant shows none of them: others may be before its rows."""
+        first = self.time_of(rows[0]) if rows else None
+        return self.way is Way.UPDATED and self.offset > 0 and (first is None or first > self.since)
 
     def after(self, rows: Sequence[Json]) -> "Page":
         """Return the page after these rows: from the last one's time on, so that rows that move away shift none."""

@@ -3,28 +3,29 @@
 GET /posts?updated_after=... (inclusive) sorted by `updated_at` shows what has changed since the cursor, ours or not. A
 row whose destinations are as we hold them costs no call; a failed destination is completed by GET /results, which alone
 knows whether the vendor tries again by itself. A post that is due and was not in the sweep has not changed; every 15
-minutes it is read by GET all the same. A server that does not know `updated_after` shows older rows than were asked
-for: then posts are looked for among the newest, and the rest is read by GET.
+minutes, after each command and when there is news of it, it is read all the same. A server that does not know
+`updated_after` shows older rows than were asked for: then posts are looked for among the newest, and the rest is read
+by GET.
 Source: https://developers.posteverywhere.ai/api/list-posts, read by 2026-11.
 """
 
 from collections import deque
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from bridge.core.errors import FailureReason, PartnerError
-from bridge.core.model import Json, Post, PostState, Snapshot, Stranger, TargetState
+from bridge.core.model import Json, Post, PostState, Snapshot, Stranger, Target, TargetState
 from bridge.core.redact import Redactor
 from bridge.partners.posteverywhere import replies
-from bridge.partners.posteverywhere.paging import SKEW, Cursor, Page, Way
+from bridge.partners.posteverywhere.paging import PAGE, SKEW, Cursor, Page, Way
 from bridge.partners.posteverywhere.replies import read_time
 from bridge.ports import Reading
 
 OVERLAP = timedelta(seconds=5)
 """How far a sweep begins before the last row of the one before: rows may become visible out of order."""
 FRESH_FOR = timedelta(minutes=15)
-"""How long a sweep that does not show a post is believed, since it was last read."""
+"""How long a sweep that does not show a post, or shows it as we hold it, is believed, since it was last read."""
 WORTH_A_PAGE = 3
 """Without `updated_after` a page is asked for only if it may save this many single reads."""
 _MOST_FAILURES = 3
@@ -48,13 +49,18 @@ class Row:
 
 
 def differs(post: Post, shown: Snapshot) -> bool:
-    """Say whether a post is shown otherwise than we hold it: its word, its schedule, or one of its destinations."""
+    """Say whether a post is shown otherwise than we hold it: its word, its schedule, or one of its destinations.
+
+    A destination's word is not enough: one that has failed waits again once it is retried.
+    """
     if post.raw_status != shown.raw_status or (shown.scheduled_at or post.scheduled_at) != post.scheduled_at:
         return True
     held = {target.account: target for target in post.targets}
     for row in shown.targets:
         target = held.get(row.account)
-        if target is None or (target.raw_status or "") != row.raw_status or (row.url or target.url) != target.url:
+        if target is None or (row.url or target.url) != target.url:
+            return True
+        if (target.raw_status or "", target.state) != (row.raw_status, row.state):
             return True
         if (row.attempts or 0) > target.attempts:
             return True
@@ -70,6 +76,7 @@ class Sweep:
         budget: how many calls there may be; at most half of them are pages.
         now: when it begins.
         adopt: whether posts that are not ours are told.
+        urgent: ids of posts of which only a read of their own tells.
         filtered: whether the server is believed to know `updated_after`; found wrong, it becomes False here.
         redactor: takes secrets out of texts.
     """
@@ -82,6 +89,7 @@ class Sweep:
         budget: int,
         now: datetime,
         adopt: bool,
+        urgent: Collection[str] = (),
         filtered: bool,
         redactor: Redactor,
     ) -> None:
@@ -89,6 +97,7 @@ class Sweep:
         self._tracked = {post.partner_id: post for post in tracked if post.partner_id}
         self._left = list(self._tracked)
         self._cursor, self._now, self._adopt, self._redactor = cursor, now, adopt, redactor
+        self._urgent = frozenset(urgent)
         self._budget, self._pages_left = budget, max(budget // 2, 1)
         self._pages: deque[Page] = deque()
         self._rows: deque[Row] = deque()
@@ -100,7 +109,8 @@ class Sweep:
         self._seen: dict[str, str] = {}
         self._again: list[datetime] = []
         self._reached: datetime | None = None
-        self._complete = False
+        self._walk: Page | None = None
+        self._complete = self._ended = False
         self._open_told = self._open_done = False
         self.page_error: PartnerError | None = None
         self._plan()
@@ -123,7 +133,7 @@ class Sweep:
             return self._rows[0]
         while self._left:
             post = self._tracked[self._left.pop(0)]
-            if self._complete and post.read_at is not None and self._now - post.read_at < FRESH_FOR:
+            if self._complete and self._is_fresh(post):
                 self._unchanged.append(post.partner_id or "")
                 continue
             self._budget -= 1
@@ -142,13 +152,18 @@ class Sweep:
             self.filtered = False
             self._look_among_newest()
             return
+        if page is self._walk and page.begins_too_late(rows):
+            self._pages.appendleft(replace(page, offset=0))
+            return
         for data in rows:
             self._take(page, data, known, read_at)
         self._open_done |= page.way is Way.OPEN and (not more or self._pages_left <= 0)
-        if more and rows and self._worth_going_on(page, rows):
+        goes_on = more and bool(rows) and self._worth_going_on(page, rows)
+        if goes_on:
             self._pages.appendleft(page.after(rows))
-        elif page.way is Way.UPDATED:
-            self._complete = True
+        if page.way is not Way.OPEN:
+            self._walk, self._ended = page.after(rows), not goes_on
+        self._complete |= page.way is Way.UPDATED and not goes_on
 
     def complete(self, row: Row, results: Json | None) -> bool:
         """Take a post with the results that were asked for; False when it has nothing that can be read."""
@@ -220,7 +235,8 @@ class Sweep:
         if self._adopt and (self._cursor is None or self._cursor.open):
             self._pages.append(Page(Way.OPEN, self._now))
         if self._cursor is not None and self.filtered:
-            self._pages.append(Page(Way.UPDATED, self._cursor.at))
+            self._walk = Page(Way.UPDATED, self._cursor.at, self._cursor.done if self._cursor.until is None else 0)
+            self._pages.append(self._walk)
         else:
             self._look_among_newest()
 
@@ -230,12 +246,13 @@ class Sweep:
         wanted = times if len(times) >= WORTH_A_PAGE else []
         wanted += [self._cursor.at] if self._adopt and self._cursor is not None else []
         if wanted:
-            self._pages.append(Page(Way.NEWEST, min(wanted) - SKEW))
+            done = self._cursor.done if self._adopt and self._cursor and self._cursor.until else 0
+            self._pages.append(Page(Way.NEWEST, min(wanted) - SKEW, done))
 
     def _worth_going_on(self, page: Page, rows: Sequence[Json]) -> bool:
         if page.way is not Way.NEWEST:
             return True
-        oldest = page.time_of(rows[-1])
+        oldest = next((at for row in reversed(rows) if (at := page.time_of(row))), None)
         if oldest is None or oldest < page.since:
             return False
         adopting = self._adopt and self._cursor is not None and oldest >= self._cursor.at
@@ -263,7 +280,7 @@ class Sweep:
         shown = replies.snapshot(row.data, row.read_at, self._redactor)
         if shown is None:
             self._rows.append(row)
-        elif row.post is not None and not differs(row.post, shown):
+        elif row.post is not None and not differs(row.post, shown) and (not due or self._is_fresh(row.post)):
             self._unchanged += [row.partner_id] if due else []
         elif row.post is None and shown.state is PostState.DRAFT:
             # Nobody has asked for it to go out yet; scheduling it updates it.
@@ -274,6 +291,13 @@ class Sweep:
             self._tell(row, shown)
         else:
             self._snapshots.append(shown)
+
+    def _is_fresh(self, post: Post) -> bool:
+        """Whether a post was read lately, after its last command, and nothing but an update of it would be news."""
+        if post.read_at is None or post.partner_id in self._urgent or any(map(_is_to_be_retried, post.targets)):
+            return False
+        settled = post.settled_at is not None and post.settled_at >= post.read_at
+        return not settled and self._now - post.read_at < FRESH_FOR
 
     def _is_new(self, at: datetime | None) -> bool:
         return self._cursor is not None and at is not None and at >= self._cursor.at
@@ -291,12 +315,31 @@ class Sweep:
         if before is None:
             return Cursor(self._now - SKEW, open=self._adopt and self._is_open())
         again = self._again + [row.at for row in self._rows if row.at]
-        reached = max(before.at, self._reached - OVERLAP) if self._reached else before.at
-        at = max(min([reached, *again]), before.at)
+        at, done, until = self._place(before, again)
         for row in self._rows:
             self._seen.pop(row.partner_id, None)
         seen = {name: said for name, said in (dict(before.seen) | self._seen).items() if _is_from(at, said)}
-        return Cursor(at, seen, open=self._adopt and before.open and self._is_open())
+        return Cursor(at, seen, open=self._adopt and before.open and self._is_open(), done=done, until=until)
+
+    def _place(self, before: Cursor, again: list[datetime]) -> tuple[datetime, int, datetime | None]:
+        """Say where the next sweep begins: `Cursor.at`, `done` and `until`.
+
+        It begins a little before the end of this one, and never after what must be shown `again`. A walk that ran out
+        of pages goes on where it stopped, less a page: rows that move away meanwhile shift those after them.
+        """
+        walk, reached = self._walk, self._reached
+        if walk is None or reached is None:
+            return before.at, before.done, before.until
+        newest = walk.way is Way.NEWEST
+        kept = before.done if (before.until is not None) is newest else 0
+        done = kept if again else max(walk.offset - PAGE, 0)
+        if newest and self._adopt and not self._ended:
+            return before.at, done, (before.until or reached) if done else None
+        reached = before.until or reached if newest else reached
+        # Rows that are not so new are all visible, so there the next sweep need not begin before the end of this one.
+        runs_on = not self._ended and walk.since <= self._now - SKEW
+        at = max(min([walk.since if runs_on else reached - OVERLAP, *again]), before.at)
+        return at, done if not newest and at == (before.at if again else walk.since) else 0, None
 
     def _is_open(self) -> bool:
         """Whether what had not ended at the beginning has yet to be told to the end."""
@@ -306,6 +349,12 @@ class Sweep:
 def _is_from(at: datetime, said: str) -> bool:
     moment = read_time(said)
     return moment is not None and moment >= at
+
+
+def _is_to_be_retried(target: Target) -> bool:
+    """Whether the vendor has announced a retry of its own: when its time has passed without one, nothing is updated."""
+    word = replies.target_state(target.raw_status or "")
+    return target.state is TargetState.WAITING and word is TargetState.FAILED
 
 
 def _needs_results(shown: Snapshot) -> bool:

@@ -9,6 +9,7 @@ read by 2026-11.
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -104,6 +105,16 @@ def read_time(value: Any) -> datetime | None:
         return None
 
 
+def answered_at(body: Json | None, headers: Mapping[str, str]) -> datetime | None:
+    """Return when the server says that it answered, by its own clock (`meta.timestamp`, else the header `Date`)."""
+    meta = (body or {}).get("meta")
+    said = read_time(meta.get("timestamp")) if isinstance(meta, Mapping) else None
+    try:
+        return said or parsedate_to_datetime(headers["date"]).astimezone(UTC)
+    except (KeyError, ValueError, OverflowError):
+        return None
+
+
 def word_of(data: Json) -> str:
     """Return the status word of a post or destination, as it is written; empty when there is none."""
     return next((v for n in ("status", "post_status", "new_status") if isinstance(v := data.get(n), str)), "")
@@ -112,6 +123,11 @@ def word_of(data: Json) -> str:
 def post_state(word: str) -> PostState:
     """Map the word of a post."""
     return POST_STATES.get(_plain(word), PostState.UNKNOWN)
+
+
+def target_state(word: str) -> TargetState:
+    """Map the word of a destination."""
+    return TARGET_STATES.get(_plain(word), TargetState.UNKNOWN)
 
 
 def _plain(word: str) -> str:
@@ -144,7 +160,7 @@ def post_receipt(status: int, body: Json | None) -> Receipt:
     word, targets = word_of(data), [_target(row, None, Redactor()) for row in rows_of(data) or ()]
     return Receipt(
         partner_id,
-        state=outcome(post_state(word), targets),
+        state=outcome(post_state(word), targets, timeless=_is_timeless(data)),
         raw_status=word,
         scheduled_at=_schedule(data),
         created_at=read_time(data.get("created_at")),
@@ -246,7 +262,7 @@ def snapshot(data: Json, read_at: datetime, redactor: Redactor, *, results: Json
     return Snapshot(
         partner_id,
         read_at,
-        outcome(post_state(word), targets),
+        outcome(post_state(word), targets, timeless=_is_timeless(data)),
         word,
         targets,
         scheduled_at=_schedule(data),
@@ -260,9 +276,14 @@ def _schedule(data: Json) -> datetime | None:
     return times.pop() if len(times) == 1 else schedule_of(data)
 
 
+def _is_timeless(data: Json) -> bool:
+    """Say whether a post is shown to have no schedule, rather than not shown with one."""
+    return _schedule(data) is None and ("scheduled_for" in data or "scheduled_at" in data)
+
+
 def _target(row: Json, read_at: datetime | None, redactor: Redactor) -> TargetSnapshot:
     word, attempts = word_of(row), row.get("attempts")
-    state = TARGET_STATES.get(_plain(word), TargetState.UNKNOWN)
+    state = target_state(word)
     again = read_time(row.get("next_retry_at"))
     if state is TargetState.FAILED and again is not None and (read_at is None or again + OWN_RETRY_SLACK > read_at):
         # The vendor tries again by itself: until then it has not failed.
@@ -293,8 +314,13 @@ def _error(row: Json, redactor: Redactor) -> str | None:
     return redactor.text(text, ERROR_TEXT)
 
 
-def outcome(word: PostState, targets: Sequence[TargetSnapshot]) -> PostState:
-    """Say how a post stands by its targets; its own word may be behind them, and counts only where they say nothing."""
+def outcome(word: PostState, targets: Sequence[TargetSnapshot], *, timeless: bool = False) -> PostState:
+    """Say how a post stands by its targets; its own word may be behind them, and counts only where they say nothing.
+
+    `timeless`: it has no time, so that it is on its way even if it is called scheduled, as older pages do.
+    """
+    if timeless and word is PostState.SCHEDULED:
+        word = PostState.PENDING
     states = {target.state for target in targets}
     if not states:
         return word

@@ -10,6 +10,7 @@ from typing import Any, assert_never
 
 import orjson
 
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Command, CommandKind, Json, Post, PostState
 from bridge.core.platforms import family
 from bridge.partners.posteverywhere.fields import TITLE_LIMITS, account_id, media_urls, platform_content, title
@@ -37,7 +38,8 @@ def build(command: Command, post: Post, now: datetime) -> Send | Later:
     and means every failed one. A cancel (DELETE /posts/ID) has no body.
 
     Raises:
-        ValueError: an account's id is no whole number, or media is not hosted: neither may get this far.
+        PartnerError: an account's id is no whole number.
+        ValueError: media is not hosted, which may not get this far.
     """
     match command.kind:
         case CommandKind.PUBLISH:
@@ -181,7 +183,8 @@ def _media_ids(urls: Sequence[str], post: Post) -> list[str]:
 def _ids(accounts: Sequence[str]) -> list[int]:
     ids = [account_id(str(account)) for account in accounts]
     if None in ids:
-        raise ValueError("an account's id is no whole number")
+        detail = f"{str(accounts[ids.index(None)])[:60]!r} is no id of an account of this partner"
+        raise PartnerError(FailureReason.INVALID, FailureClass.TERMINAL, detail=detail)
     return [one for one in ids if one is not None]
 
 

@@ -57,6 +57,8 @@ def connect_link(world: World, base_url: str, body: Json) -> Answer:
 def reconnect_link(world: World, key: Key, base_url: str, account_id: str) -> Answer:
     """Answer POST /accounts/{id}/reconnect: whoever opens the address repairs the account in place."""
     account = _found(world, key, account_id)
+    if account.platform not in LINKED:
+        raise Refusal(409, "conflict", f"{account.platform} accounts are connected with credentials.")
     named = {"account_id": account.id, "platform": account.platform}
     return Answer(200, named | _link(world, base_url, account.id))
 

@@ -1,0 +1,161 @@
+"""Whether a listed post is one that was sent: nothing names it, so what it shows is compared with what was sent.
+
+What a post does not show says nothing; accounts, time and media tell posts apart; a text or setting that came back
+changed leaves a doubt, because the vendor may have changed it: it shortens links, cuts texts, and fills settings in.
+"""
+
+import html
+import re
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import IntEnum
+from typing import Any
+
+import orjson
+
+from bridge.core.looking import plain
+from bridge.core.model import Json
+from bridge.partners.posteverywhere import replies
+
+_SEARCHED_WORDS = 6
+_SEARCHED_CHARACTERS = 60
+_AT_ONCE = timedelta(minutes=2)
+_SAME_TIME = timedelta(seconds=60)
+_CUT_AFTER = 20
+"""A text of fewer letters and digits is not taken for the beginning of a longer one that was cut."""
+_LINK = re.compile(r"https?://\S+|\bwww\.\S+|\b(?:[\w-]+\.)+[a-z]{2,}/\S*", re.IGNORECASE)
+
+
+class Fit(IntEnum):
+    """How well a post fits what was sent; the worst of its parts counts."""
+
+    NO = 0
+    PERHAPS = 1
+    YES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What a lost create is known by. `blocks` is what was sent for single platforms."""
+
+    content: str
+    accounts: frozenset[str]
+    scheduled_at: datetime | None
+    media: tuple[str, ...] = ()
+    blocks: Mapping[str, Json] | None = None
+
+    @classmethod
+    def of(cls, body: bytes) -> "Wanted":
+        """Read it out of the bytes that were sent."""
+        sent = orjson.loads(body)
+        accounts = frozenset(str(one) for one in sent.get("account_ids") or [])
+        return cls(plain(sent.get("content")), accounts, replies.schedule_of(sent), _media(sent) or (), _blocks(sent))
+
+    def search(self) -> str | None:
+        """Return the words to search for; None where there is no text."""
+        words = (self.content or " ".join(_texts(self.blocks))).split()[:_SEARCHED_WORDS]
+        return " ".join(words)[:_SEARCHED_CHARACTERS] or None
+
+    def fit(self, data: Json) -> Fit:
+        """Say whether a listed post is it. One without schedule may have been given the moment of its creation."""
+        if not self._is_at(data):
+            return Fit.NO
+        return min(self._accounts(data), self._media(data), self._text(data), self._settings(data))
+
+    def _is_at(self, data: Json) -> bool:
+        at, created_at = replies.schedule_of(data), replies.read_time(data.get("created_at"))
+        if self.scheduled_at is None:
+            return at is None or (created_at is not None and at <= created_at + _AT_ONCE)
+        return at is not None and abs(at - self.scheduled_at) < _SAME_TIME
+
+    def _accounts(self, data: Json) -> Fit:
+        shown = _accounts(data)
+        return Fit.PERHAPS if shown is None else Fit.YES if shown == self.accounts else Fit.NO
+
+    def _media(self, data: Json) -> Fit:
+        shown = _media(data)
+        if shown is None or sorted(shown) == sorted(self.media):
+            return Fit.YES
+        return Fit.NO if shown else Fit.PERHAPS
+
+    def _text(self, data: Json) -> Fit:
+        shown, theirs = plain(data.get("content")), _texts(_blocks(data))
+        ours = [self.content] if self.content else _texts(self.blocks)
+        if shown or not ours:
+            return max((text_fit(one, shown) for one in ours), default=Fit.NO if shown else Fit.YES)
+        if theirs:
+            return min(max(text_fit(one, other) for other in theirs) for one in ours)
+        return Fit.NO if self.content and isinstance(data.get("content"), str) else Fit.PERHAPS
+
+    def _settings(self, data: Json) -> Fit:
+        shown = _blocks(data)
+        if shown is None or not self.blocks:
+            return Fit.YES
+        return min(_block_fit(block, shown.get(platform) or {}) for platform, block in self.blocks.items())
+
+
+def text_fit(sent: str, shown: str) -> Fit:
+    """Compare two texts; the same letters and digits without links, or the beginning of them, leave a doubt."""
+    if plain(sent) == plain(shown):
+        return Fit.YES
+    short, long = sorted((_bare(sent), _bare(shown)), key=len)
+    is_cut = len(short) >= _CUT_AFTER and long.startswith(short)
+    return Fit.PERHAPS if short == long or is_cut else Fit.NO
+
+
+def _bare(text: str) -> str:
+    """Return the letters and digits of a text, links left out: what a vendor that makes it pretty does not change."""
+    composed = unicodedata.normalize("NFKC", html.unescape(text)).casefold()
+    return "".join(one for one in _LINK.sub(" ", composed) if one.isalnum())
+
+
+def _block_fit(sent: Json, shown: Json) -> Fit:
+    """Compare what was sent for one platform: another text is another post, another setting a doubt."""
+    texts = plain(sent.get("content")), plain(shown.get("content"))
+    fit = text_fit(*texts) if all(texts) else Fit.YES
+    said = {**sent, **(sent.get("settings") or {})}
+    known = {**shown, **(shown.get("settings") or {})}
+    other = [name for name in said if name not in ("settings", "content") and not _same(said[name], known.get(name))]
+    return min(fit, Fit.PERHAPS) if other else fit
+
+
+def _same(sent: Any, shown: Any) -> bool:
+    if isinstance(sent, str) and isinstance(shown, str):
+        return plain(sent).casefold() == plain(shown).casefold()
+    return bool(sent == shown)
+
+
+def _blocks(data: Json) -> Mapping[str, Json] | None:
+    blocks = data.get("platform_content")
+    if not isinstance(blocks, Mapping):
+        return None
+    return {platform: block for platform, block in blocks.items() if isinstance(block, Mapping)}
+
+
+def _texts(blocks: Mapping[str, Json] | None) -> list[str]:
+    found = (plain(block.get("content")) for _, block in sorted((blocks or {}).items()))
+    return [text for text in found if text]
+
+
+def _media(data: Json) -> tuple[str, ...] | None:
+    """Return the ids of a post's files; None when it does not show them, empty when it shows that there are none."""
+    ids, files = data.get("media_ids"), data.get("media")
+    if isinstance(ids, list) and ids:
+        return tuple(map(str, ids))
+    if isinstance(files, list):
+        return tuple(_handles(files))
+    return () if isinstance(ids, list) else None
+
+
+def _handles(files: Iterable[Any]) -> Iterable[str]:
+    return (str(one.get("media_id") or one.get("id")) for one in files if isinstance(one, Mapping))
+
+
+def _accounts(data: Json) -> frozenset[str] | None:
+    ids = data.get("account_ids")
+    if isinstance(ids, list) and ids:
+        return frozenset(str(one) for one in ids)
+    rows = replies.rows_of(data)
+    return frozenset(replies.account_of(row) or "" for row in rows) if rows else None
