@@ -25,8 +25,9 @@ Result = TypeVar("Result")
 NAMED = 20
 """How many of the posts that wait for a cause are named when it opens."""
 
-TRIES = 5
-"""How often a step is decided anew when its rows changed under it."""
+TRIES = 50
+"""How often a step is decided anew when its rows changed under it: more often than there are commands of one key in
+flight, for when they all fail at once each of them notes that on the key's row, one after the other."""
 
 
 class Book:

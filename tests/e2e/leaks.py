@@ -105,10 +105,9 @@ class Scene:
             return connection.execute(sql).fetchall()
 
     async def settled(self) -> None:
-        """Wait until every fault was met, and nothing is left to do."""
+        """Wait until every fault was met, and everything is told; what was lost is looked for longer than that."""
         await until(f"all faults {self.simulator.faults.waiting()}", lambda: not self.simulator.faults.waiting())
-        due = "select 1 from commands where state = 'due' union select 1 from deliveries where state = 'due'"
-        await until("an end of all work", lambda: not self.rows(due))
+        await until("an end of all work", lambda: not self.rows("select 1 from deliveries where state = 'due'"))
 
 
 def storage(asked: list[str]) -> Starlette:

@@ -97,7 +97,7 @@ def script(scene: Scene) -> None:
         ("list", "a page"),
         ("results", "a long text"),
         ("health", "an error"),
-        ("import_url", "a refusal"),
+        ("import_url", "an error"),
         ("upload", "an error"),
         ("complete", "an error"),
         ("reconnect", "an error"),
