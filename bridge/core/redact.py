@@ -85,14 +85,16 @@ class Redactor:
     """Redacts by form, and by the secrets of one configuration. Safe to share between threads.
 
     Args:
-        secrets: the values themselves. Each is also found as JSON, as part of an address, and in base64. Values
-            shorter than 4 characters are passed over: taking them out would leave no text readable.
+        secrets: the values themselves. Each is also found as JSON, as part of an address, and in base64; a webhook
+            secret without its prefix, too. Values shorter than 4 characters are passed over: taking them out would
+            leave no text readable.
     """
 
     __slots__ = ("_secret_pattern", "_spellings")
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        spellings = {form for secret in secrets if len(secret) >= _MIN_SECRET for form in _spellings(secret)}
+        values = {part for secret in secrets for part in (secret, secret.removeprefix("whsec_"))}
+        spellings = {form for value in values if len(value) >= _MIN_SECRET for form in _spellings(value)}
         # The longest first: a secret may begin with another. One inside the mark could never be taken out of it.
         self._spellings = tuple(sorted((s for s in spellings if s not in MARK), key=lambda s: (-len(s), s)))
         self._secret_pattern = re.compile("|".join(map(re.escape, self._spellings)) or r"(?!)")

@@ -256,3 +256,7 @@ def test_no_text_takes_long(unit):
     REDACTOR.text(text)
 
     assert time.process_time() - started < 0.5
+
+
+def test_a_webhook_secret_is_found_without_its_prefix():
+    assert Redactor(("whsec_cGVwcGVybWludA==",)).text("signed with cGVwcGVybWludA==") == f"signed with {MARK}"
