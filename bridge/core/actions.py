@@ -4,7 +4,7 @@ A post that no partner has is changed here, at once. One that a partner has gets
 says that the partner would refuse. While a publish is under way neither is safe: the caller is asked to come back.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -172,6 +172,8 @@ def send(step: Step, post: Post, commands: Sequence[Command]) -> list[Command]:
     """Let parked work go now, whatever it waits for."""
     parked = _parked(post, commands)
     for command in parked:
+        if _is_doubted(command):
+            step.edit(command, progress={**(command.progress or {}), "absent": True})
         release(step, command, post, step.now)
     fetching.plan(step, post, commands)
     return [step.see(command) for command in parked]
@@ -186,6 +188,10 @@ def drop(step: Step, post: Post, commands: Sequence[Command]) -> None:
 def is_live(step: Step, post: Post, commands: Sequence[Command]) -> None:
     """Take a person's word that what failed with an unknown outcome went out."""
     parked = _parked(post, commands)
+    doubted = [command for command in parked if _is_doubted(command)]
+    if doubted:
+        _take_as_live(step, post, doubted, {target.account for target in post.targets})
+        return
     if post.partner_id is None:
         raise Problem(409, "not_sent", "No partner has this post, so it cannot be live. Send it or drop it.")
     unclear = {t.account for t in post.targets if t.failure is FailureClass.AMBIGUOUS}
@@ -194,15 +200,27 @@ def is_live(step: Step, post: Post, commands: Sequence[Command]) -> None:
         detail = "Nothing that is parked failed with an unknown outcome. Send it or drop it."
         raise Problem(409, "not_unclear", detail, extra={"post_id": post.id, "state": post.state})
     ids = {account for command in unsure for account in still_failed(command, post)}
-    for command in unsure:
+    _take_as_live(step, post, unsure, ids)
+
+
+def _is_doubted(command: Command) -> bool:
+    """Whether a publish waits for a person's word on whether the partner has it."""
+    lost = command.kind is CommandKind.PUBLISH and command.body is not None
+    return lost and command.reason is FailureReason.UNKNOWN_OUTCOME
+
+
+def _take_as_live(step: Step, post: Post, commands: Sequence[Command], ids: Collection[str]) -> None:
+    """Let these accounts of a post count as live; one that no partner's id is known of is not watched."""
+    for command in commands:
         step.edit(command, state=WorkState.DONE, settled_at=step.now, detail="a person says that it is live")
     said = {"state": TargetState.POSTED, "choice": Choice.LIVE, "error": None, "reason": None, "failure": None}
     rows = tuple(replace(t, **said) if t.account in ids else t for t in post.targets)  # type: ignore[arg-type]  # One value a field.
-    before = post.state
-    state = with_word_of_person(before, rows)
+    before, before_rows = post.state, post.targets
+    state = PostState.POSTED if post.partner_id is None else with_word_of_person(before, rows)
     post = step.edit(post, targets=rows, state=state, changed_at=step.now)
     for target in (row for row in rows if row.account in ids):
-        step.tell_target(post, target, "target.posted", TargetState.FAILED, by="a person")
+        was = next(old.state for old in before_rows if old.account == target.account)
+        step.tell_target(post, target, "target.posted", was, by="a person")
     if state is PostState.POSTED:
         post = step.edit(post, reason=None, error=None, ended_at=step.now, gave_up=False)
     if state is not before:
@@ -217,6 +235,9 @@ def _publish_of(post: Post, commands: Sequence[Command]) -> Command:
     """
     waiting = (WorkState.DUE, WorkState.PARKED)
     found = next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in waiting), None)
+    if found is not None and found.state is WorkState.PARKED and found.body is not None:
+        detail = "The partner may have the post already, so it cannot be changed or canceled here. Send or drop it."
+        raise Problem(409, "not_allowed_now", detail, extra={"post_id": post.id, "state": post.state})
     if found is None or found.body is not None or found.lease_until is not None:
         detail = "The post is being sent right now. Ask again in a few seconds."
         raise Problem(409, "being_sent", detail, retry_after=_SOON, extra={"post_id": post.id})

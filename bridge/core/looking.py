@@ -1,10 +1,10 @@
 """A create whose answer was lost: when it is looked for, and what follows when it is not there.
 
-A publish keeps in its progress what is known of that: `{"lost_at": instant, "looks": n, "answered": true, "refused":
-{...}}`. `lost_at` is when the last answer to its frozen bytes was lost; it is missing while they are on their way and
-were not lost before. `looks` counts how often they were looked for since and not found. `answered` says that the
-partner was done with them, so one look is enough. `refused` is what it said when it answered that they must not be sent
-again, and did not say whether it has them.
+A publish keeps in its progress what is known of it: `lost_at` is when the last answer to its frozen bytes was lost; it
+is missing while they are on their way and were not lost before. `looks` counts how often they were looked for since and
+not found. `answered` says that the partner was done with them, so one look is enough. `refused` is what it said when it
+answered that they must not be sent again, and did not say whether it has them. `late`: it was let go long after its
+time, only to be looked for. `absent`: a person has said that it is not there.
 """
 
 import unicodedata
@@ -18,6 +18,9 @@ from bridge.core.model import Command, CommandKind, Json, Post, WorkState
 from bridge.core.retry import command_backoff
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
+
+DOUBT_LASTS = timedelta(minutes=15)
+"""How long after the loss it is looked for by itself while what is found leaves a doubt; then a person is asked."""
 
 
 def may_be_stored(command: Command) -> bool:
@@ -55,6 +58,7 @@ def lose(step: Step, command: Command, error: PartnerError) -> None:
     """Note that an answer was lost; one that forbids to send again is kept until it is known whether it was stored."""
     if command.kind is CommandKind.PUBLISH:
         progress: dict[str, Any] = {"lost_at": step.now.isoformat()}
+        progress |= {name: value for name, value in (command.progress or {}).items() if name in ("refused", "late")}
         if error.status is not None and 400 <= error.status < 500 and error.reason is not FailureReason.TIMEOUT:
             progress["answered"] = True
         if error.failure is FailureClass.TERMINAL:
@@ -96,6 +100,21 @@ def look_again(step: Step, command: Command, looks: Sequence[timedelta]) -> None
     command = step.edit(command, progress={**_known(command), "looks": count})
     due_at = max(next_look(command, looks), step.now + looks[0])
     step.edit(command, due_at=due_at, lease_until=None)
+
+
+def is_doubtful(command: Command, error: PartnerError, now: datetime) -> bool:
+    """Say whether a person has to be asked: what was found has left a doubt for long enough."""
+    return error.failure is FailureClass.AMBIGUOUS and now - _lost_at(command) >= DOUBT_LASTS
+
+
+def is_late(command: Command) -> bool:
+    """Say whether it was let go only to be looked for."""
+    return bool((command.progress or {}).get("late"))
+
+
+def is_told_absent(command: Command) -> bool:
+    """Say whether a person wants it sent, whatever a look may find."""
+    return bool((command.progress or {}).get("absent"))
 
 
 def put_off(step: Step, command: Command, error: PartnerError, rules: PublishRules, watch: WatchRules) -> None:

@@ -28,11 +28,15 @@ _NEVER = datetime.fromtimestamp(0, UTC)
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Accounts of one partner that get the same content. `faults` say why it can never be sent."""
+    """Accounts of one partner that get the same content. `faults` say why it can never be sent.
+
+    `caption_field` is where the caption came from: `caption`, or `captions.PLATFORM` as it was sent.
+    """
 
     content: Json
     wanted: Sequence[Wanted]
     faults: tuple[Fault, ...] = ()
+    caption_field: str = "caption"
 
     @property
     def partner(self) -> str:
@@ -69,9 +73,16 @@ def make_parts(request: PublishRequest, rules: SourceRules, wanted: Sequence[Wan
     for item in wanted:
         content, faults = content_for(item.account.platform if item.account else "", request, rules)
         place = (item.partner, str(content.get("caption", "")), tuple(faults))
-        part = found.get(place) or Part(content, [], tuple(faults))
+        part = found.get(place) or Part(content, [], tuple(faults), caption_field(request, item))
         found[place] = replace(part, wanted=[*part.wanted, item])
     return list(found.values())
+
+
+def caption_field(request: PublishRequest, item: Wanted) -> str:
+    """Return the field of a request that an account's caption was read from."""
+    platform = family(item.account.platform) if item.account else ""
+    own = (word for word in request.captions if family(word) == platform)
+    return next((f"captions.{word}" for word in own), "caption")
 
 
 def with_media(part: Part, media: Json, needing: Sequence[Wanted]) -> list[Part]:

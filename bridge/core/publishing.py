@@ -21,7 +21,7 @@ from bridge.core.model import (
     TargetState,
     WorkState,
 )
-from bridge.core.resume import end, follow, moves, park, reject, skip_retry, still_failed
+from bridge.core.resume import end, follow, leave_unknown, moves, park, reject, skip_retry, still_failed
 from bridge.core.retry import MEDIA_TRIES, command_backoff, most_tries
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.states import USABLE
@@ -338,24 +338,15 @@ def _may_end(command: Command) -> bool:
 def give_up(step: Step, command: Command, post: Post) -> None:
     """Stop trying: the post ends as rejected, or as unknown when the partner may have it."""
     if command.kind is CommandKind.PUBLISH and command.body is not None:
-        _leave_unknown(step, command, post, FailureReason.GAVE_UP, "the partner may have it, but never answered")
+        leave_unknown(step, command, post, FailureReason.GAVE_UP, "the partner may have it, but never answered")
     else:
         end(step, step.edit(command, lease_until=None), post, FailureReason.GAVE_UP)
-
-
-def _leave_unknown(step: Step, command: Command, post: Post, reason: FailureReason, detail: str) -> None:
-    """End a publish that may have been stored; its bytes stay frozen, should a person send it again."""
-    step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now, lease_until=None)
-    before = post.state
-    ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now}
-    post = step.edit(post, state=PostState.UNKNOWN, reason=reason, error=detail, **ended)
-    step.tell_post(post, "post.unknown", before, reason=reason, error=detail)
 
 
 def _end(step: Step, command: Command, post: Post, error: PartnerError) -> None:
     """A definite refusal: a publish rejects its post; anything else leaves the post as it is and looks at it again."""
     if command.kind is CommandKind.PUBLISH and command.body is not None:
-        _leave_unknown(step, command, post, error.reason, error.detail)
+        leave_unknown(step, command, post, error.reason, error.detail)
         return
     step.edit(command, state=WorkState.DEAD, settled_at=step.now, body=None)
     if command.kind is CommandKind.PUBLISH:
@@ -364,6 +355,21 @@ def _end(step: Step, command: Command, post: Post, error: PartnerError) -> None:
         end(step, step.see(command), post, error.reason, error.detail)
     else:
         step.edit(post, poll_at=step.now, settled_at=step.now)
+
+
+_LOOK = "Look at the partner: choose Send if it is not there, It is live if it is, Drop if it is to stay as it is."
+
+
+def park_doubt(step: Step, command: Command, post: Post, error: PartnerError) -> None:
+    """What was found may be it, and nobody but a person can tell."""
+    park(step, command, post, cause="", reason=FailureReason.UNKNOWN_OUTCOME, detail=error.detail, do=_LOOK)
+
+
+def park_late(step: Step, command: Command, post: Post) -> None:
+    """It is known now that the partner has nothing of it, and its time is long over."""
+    looking.forget(step, command)
+    do, detail = "Send it now or drop it.", "its time is long over"
+    park(step, step.see(command), post, cause="", reason=FailureReason.TOO_LATE, detail=detail, do=do)
 
 
 def refuse(step: Step, command: Command, post: Post, error: PartnerError) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from bridge.core import looking
 from bridge.core.accounts import may_probe, note_probe
 from bridge.core.errors import FailureReason
 from bridge.core.model import (
@@ -91,7 +92,11 @@ def idle_plans(step: Step, waiting: Collection[str]) -> list[str]:
 
 def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
     """Let a command go when its accounts are usable and had their gap; park it for a person when it is too late."""
-    if step.now - _due(command, post) > rules.max_late:
+    late = step.now - _due(command, post) > rules.max_late
+    if late and looking.may_be_stored(command):
+        # It may be live: whether it is too late is asked once it is known to be absent.
+        command = step.edit(command, progress={**(command.progress or {}), "late": True})
+    elif late:
         step.edit(command, cause="", reason=FailureReason.TOO_LATE)
         step.edit(post, reason=FailureReason.TOO_LATE)
         do = "Send it now or drop it."
@@ -194,15 +199,27 @@ def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, 
 def end(step: Step, command: Command, post: Post, reason: FailureReason, detail: str | None = None) -> None:
     """End work that will not be done: a publish rejects its post, a retry gives its targets up.
 
-    So does a fetch whose post cannot be published without its media.
+    So does a fetch whose post cannot be published without its media. A publish that the partner may have stored leaves
+    its post unknown: its key stays taken, or the next request would make a second post.
     """
     step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
-    if command.kind is CommandKind.PUBLISH:
+    if command.kind is CommandKind.PUBLISH and command.body is not None:
+        leave_unknown(step, command, post, reason, "the partner may have it, and was not asked again")
+    elif command.kind is CommandKind.PUBLISH:
         reject(step, post, reason)
     elif command.kind is CommandKind.FETCH and _needs_fetch(command, step.see(post)):
         reject(step, post, reason, detail)
     elif command.kind is CommandKind.RETRY:
         _give_up_targets(step, post, still_failed(command, step.see(post)), reason)
+
+
+def leave_unknown(step: Step, command: Command, post: Post, reason: FailureReason, detail: str) -> None:
+    """End a publish that may have been stored; its bytes stay frozen, should a person send it again."""
+    step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now, lease_until=None)
+    before = post.state
+    ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now}
+    post = step.edit(post, state=PostState.UNKNOWN, reason=reason, error=detail, **ended)
+    step.tell_post(post, "post.unknown", before, reason=reason, error=detail)
 
 
 def _needs_fetch(command: Command, post: Post) -> bool:

@@ -9,6 +9,7 @@ from bridge.core import actions
 from bridge.core.errors import Conflict, FailureClass, Fault, PartnerError, Problem
 from bridge.core.mapping import Wanted, is_glob, may_use, resolve, targets
 from bridge.core.model import Account, Command, Endpoint, Json, Link, Post, Target
+from bridge.core.planning import lateness
 from bridge.core.request import invalid, parse_request
 from bridge.core.step import Step
 from bridge.flows import Kit, log
@@ -43,6 +44,9 @@ class Actions:
         wanted = self._wanted(post, request.accounts, allowed)
 
         def decide(step: Step, post: Post, commands: list[Command]) -> Command | None:
+            late = lateness(request.scheduled_at, step.now)
+            if late is not None:
+                raise invalid([late])
             self._check(post, actions.under_way(commands), changes, wanted)
             rows = targets(wanted) if wanted else None
             return actions.edit(step, post, commands, changes, rows, hosts=self._hosts(post, changes, rows))

@@ -9,7 +9,7 @@ from bridge.core import looking
 from bridge.core.adopting import merge
 from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
 from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
-from bridge.core.publishing import ended_attempt, fail, prepare, refuse, start, succeed
+from bridge.core.publishing import ended_attempt, fail, park_doubt, park_late, prepare, refuse, start, succeed
 from bridge.core.resume import reject
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
@@ -75,6 +75,8 @@ class Publisher:
 
     async def _look(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
         """Look for a lost create when it is time, and take it as sent if it is there."""
+        if looking.is_told_absent(claimed.command):
+            return await self._send(partner, claimed, absent=True)
         due_at = looking.next_look(claimed.command, partner.looks)
         if due_at > self.kit.clock():
             return await self._later(claimed.command, lambda step, command: looking.wait(step, command, due_at))
@@ -91,11 +93,14 @@ class Publisher:
         command, refusal = claimed.command, looking.refusal(claimed.command)
         if not looking.is_absent(command, partner.looks):
             return await self._later(command, lambda step, command: looking.look_again(step, command, partner.looks))
-        if refusal is None:
+        if refusal is None and not looking.is_late(command):
             return await self._send(partner, claimed, absent=True)
 
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
-            refuse(step, command, posts[command.post_id], refusal)
+            if refusal is not None:
+                refuse(step, command, posts[command.post_id], refusal)
+            else:
+                park_late(step, command, posts[command.post_id])
             return step.see(command)
 
         return await self.kit.step(decide, [command.post_id])
@@ -253,9 +258,11 @@ class Publisher:
             if made is not None:
                 step.attempt(replace(made, finished_at=step.now))
             looking.put_off(step, claimed.command, error, self.rules, self.watch)
+            if looking.is_doubtful(claimed.command, error, step.now):
+                park_doubt(step, step.see(claimed.command), posts[claimed.command.post_id], error)
             return step.see(claimed.command)
 
-        return await self.kit.step(decide)
+        return await self.kit.step(decide, [claimed.command.post_id])
 
     def _report(self, command: Command, took_s: float) -> None:
         """One line and one count for a unit of work."""

@@ -110,3 +110,8 @@ async def test_an_idle_account_waits_with_its_own_words(town):
         "later": PostState.PARKED,
         "hello": PostState.ACCEPTED,
     }
+
+
+async def test_the_fault_of_a_platforms_own_caption_names_it(town):
+    problem = await town.refusal(captions={"tiktok": "y" * 6000})
+    assert [fault.field for fault in problem.errors] == ["captions.tiktok"]

@@ -220,7 +220,9 @@ def _checked(kit: Kit, part: Part, request: PublishRequest, judged: _Judged) -> 
     if not checked.faults:
         return []
     told = {fault.field for fault in part.faults}
-    return [fault for fault in checked.faults if fault.field not in told]
+    found = [fault for fault in checked.faults if fault.field not in told]
+    own = part.caption_field
+    return [replace(fault, field=own) if fault.field == "caption" else fault for fault in found]
 
 
 def _silent(kit: Kit, wanted: Sequence[Wanted]) -> list[Json]:

@@ -60,15 +60,20 @@ class Wanted:
 
     def fit(self, data: Json) -> Fit:
         """Say whether a listed post is it. One without schedule may have been given the moment of its creation."""
-        if not self._is_at(data):
-            return Fit.NO
-        return min(self._accounts(data), self._media(data), self._text(data), self._settings(data))
+        fit = Fit.YES
+        for part in (self._accounts, self._time, self._media, self._text, self._settings):
+            fit = min(fit, part(data))
+            if fit is Fit.NO:
+                break
+        return fit
 
-    def _is_at(self, data: Json) -> bool:
+    def _time(self, data: Json) -> Fit:
         at, created_at = replies.schedule_of(data), replies.read_time(data.get("created_at"))
+        if at is None:
+            return Fit.YES if self.scheduled_at is None else Fit.PERHAPS
         if self.scheduled_at is None:
-            return at is None or (created_at is not None and at <= created_at + _AT_ONCE)
-        return at is not None and abs(at - self.scheduled_at) < _SAME_TIME
+            return Fit.YES if created_at is not None and at <= created_at + _AT_ONCE else Fit.NO
+        return Fit.YES if abs(at - self.scheduled_at) < _SAME_TIME else Fit.NO
 
     def _accounts(self, data: Json) -> Fit:
         shown = _accounts(data)
@@ -115,10 +120,14 @@ def _block_fit(sent: Json, shown: Json) -> Fit:
     """Compare what was sent for one platform: another text is another post, another setting a doubt."""
     texts = plain(sent.get("content")), plain(shown.get("content"))
     fit = text_fit(*texts) if all(texts) else Fit.YES
-    said = {**sent, **(sent.get("settings") or {})}
-    known = {**shown, **(shown.get("settings") or {})}
+    said, known = {**sent, **_settings(sent)}, {**shown, **_settings(shown)}
     other = [name for name in said if name not in ("settings", "content") and not _same(said[name], known.get(name))]
     return min(fit, Fit.PERHAPS) if other else fit
+
+
+def _settings(block: Json) -> Json:
+    settings = block.get("settings")
+    return settings if isinstance(settings, Mapping) else {}
 
 
 def _same(sent: Any, shown: Any) -> bool:
