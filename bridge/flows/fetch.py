@@ -101,9 +101,10 @@ class Fetcher:
         """Put a fetch off until it is called."""
         fetching.stand_in_line(step, command, len(self._lanes))
         [later] = step.write().commands
-        self._lanes.wait(command.id, bounds, later)
         if await self.kit.record(step):
-            # Its place may have become free while that was written.
+            # Not before it is written: who is called could else be refused as out of date, and be out of the line.
+            self._lanes.wait(command.id, bounds, later)
+            # A place may have become free while that was written.
             await self._call()
 
     async def _call(self) -> None:
