@@ -296,13 +296,16 @@ def fail(
         fetching.bring(step, command, post)
     elif (absent and command.attempts < MEDIA_TRIES) or looking.refusal(command) is not None:
         step.edit(command, due_at=step.now)
-    elif error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS) and not _used_up(command, error):
+    elif error.failure in (FailureClass.RETRYABLE, FailureClass.AMBIGUOUS) and not _used_up(step, command, post, error):
         _try_again(step, command, post, error, rules)
     else:
         _end(step, command, post, error)
 
 
-def _used_up(command: Command, error: PartnerError) -> bool:
+def _used_up(step: Step, command: Command, post: Post, error: PartnerError) -> bool:
+    if error.reason is FailureReason.UNKNOWN_ACCOUNTS and _inactive(step, post):
+        # Now it is known which account is gone: the next try goes without it.
+        return False
     return error.reason in _BOUNDED and command.attempts >= MEDIA_TRIES
 
 

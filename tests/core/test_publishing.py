@@ -379,6 +379,14 @@ def test_some_refusals_are_tried_three_times_only(reason):
     assert (post.state, post.reason) == (P.REJECTED, reason)
 
 
+def test_the_last_refusal_for_an_account_that_is_known_to_be_gone_by_now_is_not_the_end():
+    """The account was found to be gone while the third try was on its way."""
+    refusal = an_error(F.UNKNOWN_ACCOUNTS, status=400)
+    _, command, post = failed(sent(attempts=3), an_unsent(), refusal, a_key(), an_account(**IDLE))
+
+    assert (command.state, post.state) == (W.DUE, P.ACCEPTED)
+
+
 @pytest.mark.parametrize(("error", "state"), [(LOST, P.UNKNOWN), (an_error(F.CONNECT), P.REJECTED)])
 def test_the_last_try_ends_it(error, state):
     _, command, post = failed(sent(attempts=MOST), an_unsent(), error)
