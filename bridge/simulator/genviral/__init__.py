@@ -5,8 +5,7 @@ Base path `/api/partner/v1`; `/_control` scripts it. Source: https://docs.genvir
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -27,6 +26,7 @@ from bridge.simulator.genviral.defaults import (
 from bridge.simulator.genviral.model import Account, Contract, Key, Outcome
 from bridge.simulator.genviral.simulator import GenviralSimulator
 from bridge.simulator.genviral.world import Options
+from bridge.simulator.ticking import working
 
 __all__ = [
     "DEMO_TOKEN",
@@ -56,21 +56,10 @@ def app(simulator: GenviralSimulator | None = None, *, tick_s: float | None = No
     With `tick_s` its lifespan runs the worker that often; without, ticks are by hand or by `POST /_control/tick`.
     """
     played = simulator or GenviralSimulator(**options)
-    return Starlette(routes=[*http.routes(played), *control.routes(played)], lifespan=_lifespan(played, tick_s))
-
-
-def _lifespan(
-    simulator: GenviralSimulator, tick_s: float | None
-) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        working = asyncio.create_task(_work(simulator, tick_s)) if tick_s else None
-        yield
-        if working:
-            working.cancel()
-            await asyncio.wait([working])
-
-    return lifespan
+    return Starlette(
+        routes=[*http.routes(played), *control.routes(played)],
+        lifespan=working(partial(_work, played, tick_s) if tick_s else None),
+    )
 
 
 async def _work(simulator: GenviralSimulator, tick_s: float) -> None:

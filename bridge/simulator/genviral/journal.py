@@ -1,13 +1,9 @@
 """What the partner was asked, call by call: the evidence for "one intent, one partner post"."""
 
-from collections import deque
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 
 from bridge.simulator.genviral.model import Json, iso_ms
-
-KEPT = 100_000
 
 
 @dataclass(slots=True)
@@ -39,28 +35,3 @@ class Entry:
     def render(self) -> Json:
         """Write the entry for the control API."""
         return asdict(self) | {"at": iso_ms(self.at), "post_id": self.post_id}
-
-
-class Journal:
-    """The last 100,000 calls in order; `total` counts all."""
-
-    def __init__(self) -> None:
-        self._entries: deque[Entry] = deque(maxlen=KEPT)
-        self.total = 0
-
-    def open(self, at: datetime, operation: str) -> Entry:
-        """Write down that a call began."""
-        self.total += 1
-        entry = Entry(self.total, at, operation)
-        self._entries.append(entry)
-        return entry
-
-    def of(self, operation: str) -> list[Entry]:
-        """Give the calls of one operation, oldest first."""
-        return [entry for entry in self._entries if entry.operation == operation]
-
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(list(self._entries))
-
-    def __len__(self) -> int:
-        return len(self._entries)

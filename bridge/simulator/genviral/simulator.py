@@ -9,9 +9,10 @@ from typing import Any
 from bridge.simulator.faults import Fault, FaultKind, FaultScript
 from bridge.simulator.genviral import worker
 from bridge.simulator.genviral.defaults import default_accounts, default_keys
-from bridge.simulator.genviral.journal import Journal
+from bridge.simulator.genviral.journal import Entry
 from bridge.simulator.genviral.model import Account, Json, Key, Outcome, Post
 from bridge.simulator.genviral.world import Options, World
+from bridge.simulator.journal import Journal
 
 
 def utc_now() -> datetime:
@@ -31,7 +32,7 @@ class GenviralSimulator:
 
     world: World
     faults: FaultScript
-    journal: Journal
+    journal: Journal[Entry]
 
     def __init__(
         self,
@@ -53,7 +54,7 @@ class GenviralSimulator:
         keys, accounts = [replace(key) for key in self._keys], [replace(account) for account in self._accounts]
         self.world = World(self._now, chance, options=Options(**self._options), keys=keys, accounts=accounts)
         self.faults = FaultScript(chance)
-        self.journal = Journal()
+        self.journal = Journal(Entry)
 
     def tick(self, times: int = 1, *, now: datetime | None = None) -> int:
         """Run the worker, at `now` or the clock's time; answers how many posts changed."""

@@ -5,8 +5,7 @@ Base path `/api/v1`; `/_control` scripts it. Sources: https://developers.posteve
 """
 
 import asyncio
-import contextlib
-from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,6 +30,7 @@ from bridge.simulator.posteverywhere.defaults import (
 from bridge.simulator.posteverywhere.model import Account, Key, Organization, Outcome
 from bridge.simulator.posteverywhere.options import CONTRACTS, Options
 from bridge.simulator.posteverywhere.simulator import PostEverywhereSimulator
+from bridge.simulator.ticking import working
 
 __all__ = [
     "BLUESKY",
@@ -66,21 +66,10 @@ def app(simulator: PostEverywhereSimulator | None = None, *, tick_s: float | Non
     or by `POST /_control/tick` and `POST /_control/webhooks/deliver`.
     """
     played = simulator or PostEverywhereSimulator(**options)
-    return Starlette(routes=[*http.routes(played), *control.routes(played)], lifespan=_lifespan(played, tick_s))
-
-
-def _lifespan(
-    simulator: PostEverywhereSimulator, tick_s: float | None
-) -> Callable[[Starlette], contextlib.AbstractAsyncContextManager[None]]:
-    @contextlib.asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[None]:
-        working = asyncio.create_task(_work(simulator, tick_s)) if tick_s else None
-        yield
-        if working:
-            working.cancel()
-            await asyncio.wait([working])
-
-    return lifespan
+    return Starlette(
+        routes=[*http.routes(played), *control.routes(played)],
+        lifespan=working(partial(_work, played, tick_s) if tick_s else None),
+    )
 
 
 async def _work(simulator: PostEverywhereSimulator, tick_s: float) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import httpx
 
 from bridge.simulator.faults import Fault, FaultKind, FaultScript
+from bridge.simulator.journal import Journal
 from bridge.simulator.posteverywhere import worker
 from bridge.simulator.posteverywhere.defaults import default_accounts, default_keys, default_organizations
-from bridge.simulator.posteverywhere.journal import Journal
+from bridge.simulator.posteverywhere.journal import Entry
 from bridge.simulator.posteverywhere.limits import Limits
 from bridge.simulator.posteverywhere.model import Account, Json, Key, Organization, Outcome, Post, Publication
 from bridge.simulator.posteverywhere.options import options_of
@@ -43,7 +44,7 @@ class PostEverywhereSimulator:
 
     world: World
     faults: FaultScript
-    journal: Journal
+    journal: Journal[Entry]
     limits: Limits
 
     def __init__(
@@ -76,7 +77,7 @@ class PostEverywhereSimulator:
             keys=[replace(one) for one in self._keys],
             accounts=[replace(one, failures=list(one.failures)) for one in self._accounts],
         )
-        self.faults, self.journal, self.limits = FaultScript(chance), Journal(), Limits()
+        self.faults, self.journal, self.limits = FaultScript(chance), Journal(Entry), Limits()
 
     @property
     def outbox(self) -> Outbox:
