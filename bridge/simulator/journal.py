@@ -40,6 +40,11 @@ class Journal(Generic[Entry]):
         """Give the calls of one operation, oldest first."""
         return [entry for entry in self._entries if entry.operation == operation]
 
+    def clear(self) -> None:
+        """Forget all calls."""
+        self._entries.clear()
+        self.total = 0
+
     def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._entries))
 
