@@ -21,6 +21,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from bridge.simulator.faults import drop
+from bridge.simulator.instants import utc_now
+from bridge.simulator.serving import as_json
 
 KEPT = 100_000
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -94,11 +96,6 @@ class Received:
 class _Hook:
     secrets: list[str] = field(default_factory=list)
     answers: deque[HookAnswer] = field(default_factory=deque)
-
-
-def utc_now() -> datetime:
-    """Give the wall time in UTC."""
-    return datetime.now(UTC)
 
 
 class Receiver:
@@ -236,24 +233,24 @@ class Receiver:
     async def _show(self, request: Request) -> Response:
         name = request.query_params.get("name")
         shown = [one.render() for one in self.received if name in (None, one.name)]
-        return _json({"total": self.total, "received": shown})
+        return as_json(200, {"total": self.total, "received": shown})
 
     async def _show_unique(self, request: Request) -> Response:
-        return _json(self.unique(request.query_params.get("name")))
+        return as_json(200, self.unique(request.query_params.get("name")))
 
     async def _take_answers(self, request: Request) -> Response:
         given = orjson.loads(await request.body())
         self.script(given["name"], *(HookAnswer(**one) for one in given["answers"]))
-        return _json({"name": given["name"], "waiting": len(self._hook(given["name"]).answers)})
+        return as_json(200, {"name": given["name"], "waiting": len(self._hook(given["name"]).answers)})
 
     async def _take_secrets(self, request: Request) -> Response:
         given = orjson.loads(await request.body())
         self.trust(given["name"], *given["secrets"])
-        return _json({"name": given["name"], "secrets": len(given["secrets"])})
+        return as_json(200, {"name": given["name"], "secrets": len(given["secrets"])})
 
     async def _take_reset(self, _request: Request) -> Response:
         self.reset()
-        return _json({"reset": True})
+        return as_json(200, {"reset": True})
 
 
 def _verify(webhook: Webhook, body: bytes, headers: dict[str, str], *, check_time: bool) -> None:
@@ -274,7 +271,3 @@ def _response(answer: HookAnswer) -> Response:
     return Response(
         answer.body, answer.status, headers={name: value for name, value in pairs.items() if value is not None}
     )
-
-
-def _json(value: Any) -> Response:
-    return Response(orjson.dumps(value), media_type="application/json")

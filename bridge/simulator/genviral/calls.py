@@ -13,19 +13,9 @@ from hashlib import sha256
 import orjson
 
 from bridge.simulator.genviral import files, rules, schema
-from bridge.simulator.genviral.model import (
-    CONTENT,
-    EDITABLE,
-    Account,
-    Contract,
-    Json,
-    Key,
-    Post,
-    Refusal,
-    Row,
-    read_time,
-)
+from bridge.simulator.genviral.model import CONTENT, EDITABLE, Account, Contract, Json, Key, Post, Refusal, Row
 from bridge.simulator.genviral.world import World
+from bridge.simulator.instants import read_time
 
 NOT_RETRYABLE = "Only failed or partial posts can be retried"
 NOT_FOUND = "Post not found"

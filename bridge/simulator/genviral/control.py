@@ -3,32 +3,22 @@
 No secret is ever shown; keys go by their public id. A bad request answers 400 `{"error"}`.
 """
 
-from collections.abc import Callable
-from typing import Any
-
-import orjson
 from starlette.datastructures import Secret
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.simulator.faults import Endpoint, Fault
 from bridge.simulator.genviral.model import Account, Contract, Json, Key, Outcome, Plan
 from bridge.simulator.genviral.simulator import GenviralSimulator
 from bridge.simulator.genviral.world import Options
-
-Handler = Callable[[GenviralSimulator, Any, Request], Any]
+from bridge.simulator.serving import Handler, control
 
 
 def routes(simulator: GenviralSimulator) -> list[Route]:
     """Give the control routes of one simulator."""
-    table: list[tuple[str, str, Handler]] = [
+    table: list[tuple[str, str, Handler[GenviralSimulator]]] = [
         ("GET", "/state", _state),
-        ("GET", "/journal", _journal),
         ("GET", "/publications", _publications),
         ("POST", "/tick", _tick),
-        ("POST", "/faults", _add_faults),
-        ("DELETE", "/faults", _clear_faults),
         ("POST", "/outcomes", _outcomes),
         ("POST", "/accounts", _add_account),
         ("POST", "/accounts/{id}/{verb:str}", _move_account),
@@ -37,26 +27,8 @@ def routes(simulator: GenviralSimulator) -> list[Route]:
         ("POST", "/keys", _keys),
         ("POST", "/media", _media),
         ("POST", "/options", _options),
-        ("POST", "/reset", _reset),
     ]
-    return [
-        Route("/_control" + path, _endpoint(simulator, handler), methods=[method]) for method, path, handler in table
-    ]
-
-
-def _endpoint(simulator: GenviralSimulator, handler: Handler) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        raw = await request.body()
-        try:
-            return _json(handler(simulator, orjson.loads(raw) if raw else {}, request))
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
-
-    return endpoint
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return control(simulator, table)
 
 
 def _state(simulator: GenviralSimulator, _body: Json, _request: Request) -> Json:
@@ -84,12 +56,6 @@ def _outcome(one: Outcome) -> Json:
     return {"kind": one.kind, "text": one.text, "ticks": one.ticks, "word": one.word, "live": one.live}
 
 
-def _journal(simulator: GenviralSimulator, _body: Json, request: Request) -> Json:
-    wanted, after = request.query_params.get("operation"), int(request.query_params.get("after", "0"))
-    shown = [entry for entry in simulator.journal if entry.sequence > after and wanted in (None, entry.operation)]
-    return {"total": simulator.journal.total, "entries": [entry.render() for entry in shown]}
-
-
 def _publications(simulator: GenviralSimulator, _body: Json, _request: Request) -> Json:
     doubled = [
         {"post_id": pair[0], "account_id": pair[1], "times": count}
@@ -100,16 +66,6 @@ def _publications(simulator: GenviralSimulator, _body: Json, _request: Request) 
 
 def _tick(simulator: GenviralSimulator, body: Json, _request: Request) -> Json:
     return {"changed": simulator.tick(int(body.get("times", 1))), "ticks": simulator.world.ticks}
-
-
-def _add_faults(simulator: GenviralSimulator, body: Json | list[Json], _request: Request) -> Json:
-    faults = [Fault(**one) for one in (body if isinstance(body, list) else [body])]
-    return {"faults": [simulator.faults.add(fault).render() for fault in faults]}
-
-
-def _clear_faults(simulator: GenviralSimulator, _body: Json, _request: Request) -> Json:
-    simulator.faults.clear()
-    return {"faults": []}
 
 
 def _outcomes(simulator: GenviralSimulator, body: Json, _request: Request) -> Json:
@@ -179,8 +135,3 @@ def _options(simulator: GenviralSimulator, body: Json, _request: Request) -> Jso
     current = {name: getattr(options, name) for name in fields}
     simulator.world.options = Options(**(current | body))
     return {name: getattr(simulator.world.options, name) for name in fields}
-
-
-def _reset(simulator: GenviralSimulator, _body: Json, _request: Request) -> Json:
-    simulator.reset()
-    return {"reset": True}

@@ -4,19 +4,21 @@ Envelope: `{"ok", "code", "message", "data"?, "error_code"?, "issues"?}`;
 https://docs.genviral.io/api-reference/response, captured by 2026-11.
 """
 
-import asyncio
+from functools import partial
 from typing import Any
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.simulator.faults import HTML_502, Endpoint, Fault, FaultKind, drop, inject, retry_after_header, reword
+from bridge.simulator.faults import Fault, FaultKind, retry_after_header
 from bridge.simulator.genviral import calls, storage
 from bridge.simulator.genviral.calls import Answer
+from bridge.simulator.genviral.journal import Entry
 from bridge.simulator.genviral.model import Contract, Json, Key, Plan, Refusal
 from bridge.simulator.genviral.simulator import GenviralSimulator
+from bridge.simulator.serving import Exchange, as_json, key_of, serve
 
 BASE = "/api/partner/v1"
 SERVER_ERRORS = {
@@ -60,37 +62,23 @@ def routes(simulator: GenviralSimulator) -> list[Route]:
         ("GET", "/subscription", "subscription"),
         ("POST", "/files", "host"),
     ]
-    api = [Route(BASE + path, _endpoint(simulator, operation), methods=[method]) for method, path, operation in table]
+    api = [
+        Route(BASE + path, serve(partial(_Call, simulator, operation)), methods=[method])
+        for method, path, operation in table
+    ]
     return [*api, *storage.routes(simulator)]
 
 
-def _endpoint(simulator: GenviralSimulator, operation: str) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        try:
-            raw = await request.body()
-        except ClientDisconnect:
-            return Response(status_code=400)
-        call = _Call(simulator, operation, request, raw=raw)
-        return await call.answer()
+class _Call(Exchange):
+    """One call, in Genviral's words."""
 
-    return endpoint
-
-
-class _Call:
-    """One request on its way through key, fault, work and envelope."""
-
-    def __init__(self, simulator: GenviralSimulator, operation: str, request: Request, *, raw: bytes) -> None:
-        self.simulator, self.world = simulator, simulator.world
+    def __init__(self, simulator: GenviralSimulator, operation: str, request: Request, raw: bytes) -> None:
+        self.faults, self.world = simulator.faults, simulator.world
         self.operation, self.request = operation, request
         self.body: Json | Refusal = _parsed(raw) if request.method in ("POST", "PATCH") else {}
-        self.key = self._key()
-        self.entry = simulator.journal.open(self.world.now(), operation)
+        self.key = key_of(request, self.world.keys)
+        self.entry: Entry = simulator.journal.open(self.world.now(), operation)
         self._note()
-
-    def _key(self) -> Key | None:
-        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        key = self.world.keys.get(token.strip()) if scheme.lower() == "bearer" else None
-        return key if key is not None and key.active else None
 
     def _note(self) -> None:
         body = self.body if isinstance(self.body, dict) else {}
@@ -101,31 +89,13 @@ class _Call:
         self.entry.post_ids = [one for one in ids if isinstance(one, str)] if isinstance(ids, list) else []
         self.entry.external_id, self.entry.caption = _text(body.get("external_id")), _text(body.get("caption"))
 
-    async def answer(self) -> Response:
-        """Work the call off and write its end into the journal."""
-        fault = self.simulator.faults.take(self.operation, text=self._matchable(), key=self.entry.key)
-        self.entry.fault = fault.kind.value if fault else None
-        response = self._work(fault) if fault is None or fault.works_first else None
-        if fault is None:
-            assert response is not None
-            return self._end(response)
-        if fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
-        if fault.drops:
-            return await drop(self.request)
-        ready = response if fault.kind is FaultKind.SLOW else self._faulty(fault, response)
-        assert ready is not None
-        return self._end(ready)
-
-    def _end(self, response: Response) -> Response:
-        self.entry.status = response.status_code
-        return response
-
-    def _matchable(self) -> str:
+    def matchable(self) -> str:
+        """Give the captions, ids and external id of the call."""
         posts = [self.world.posts[one].caption for one in self.entry.post_ids if one in self.world.posts]
         return "\n".join([*posts, *self.entry.post_ids, self.entry.caption or "", self.entry.external_id or ""])
 
-    def _work(self, fault: Fault | None) -> Response:
+    async def work(self, fault: Fault | None) -> Response:
+        """Do what was asked; `partial` does a part of it and answers 500."""
         try:
             key = self._allowed()
             if isinstance(self.body, Refusal):
@@ -139,7 +109,7 @@ class _Call:
             self.entry.post_ids, self.entry.duplicate = [answer.data["id"]], bool(answer.data.get("duplicate"))
         if fault and fault.kind is FaultKind.PARTIAL:
             code = SERVER_ERRORS[self.operation]
-            return _json(
+            return as_json(
                 500,
                 {
                     "ok": False,
@@ -149,7 +119,7 @@ class _Call:
                     "data": answer.data,
                 },
             )
-        return _json(answer.status, _envelope(answer))
+        return as_json(answer.status, _envelope(answer))
 
     def _allowed(self) -> Key:
         if self.key is None:
@@ -191,33 +161,16 @@ class _Call:
             return calls.host(self.world, body, str(self.request.base_url).rstrip("/"))
         return calls.subscription(key)
 
-    def _faulty(self, fault: Fault, response: Response | None) -> Response:
-        if fault.kind in REFUSALS:
-            refused = _refused(Refusal(*REFUSALS[fault.kind]))
-            if fault.kind is FaultKind.RATE_LIMITED:
-                refused.headers.update(retry_after_header(fault, self.world.now()))
-            return refused
-        match fault.kind:
-            case FaultKind.HTML_502:
-                return Response(HTML_502, 502, media_type="text/html")
-            case FaultKind.EMPTY:
-                return Response(b"", 200, media_type="application/json")
-            case FaultKind.ANSWER:
-                return Response(fault.body, fault.status, headers=fault.headers, media_type="application/json")
-            case FaultKind.EXTRA_FIELDS | FaultKind.UNKNOWN_STATUS | FaultKind.PARTIAL:
-                assert response is not None
-                return _garnished(fault, response)
-            case _:
-                return _refused(Refusal(500, SERVER_ERRORS[self.operation], "Unexpected error"))
-
-
-def _garnished(fault: Fault, response: Response) -> Response:
-    if fault.kind is FaultKind.PARTIAL:
-        return response
-    shown = orjson.loads(response.body)
-    if fault.kind is FaultKind.EXTRA_FIELDS:
-        return _json(response.status_code, inject(shown, fault.fields))
-    return _json(response.status_code, reword(shown, fault.word))
+    def refuse(self, fault: Fault, response: Response | None) -> Response:
+        """Word a fault in the vendor's envelope; the answer of a part of the work is worded already."""
+        if fault.kind is FaultKind.PARTIAL:
+            assert response is not None
+            return response
+        words = REFUSALS.get(fault.kind, (500, SERVER_ERRORS[self.operation], "Unexpected error"))
+        refused = _refused(Refusal(*words))
+        if fault.kind is FaultKind.RATE_LIMITED:
+            refused.headers.update(retry_after_header(fault, self.world.now()))
+        return refused
 
 
 def _parsed(raw: bytes) -> Json | Refusal:
@@ -237,11 +190,7 @@ def _envelope(answer: Answer) -> Json:
 
 def _refused(refusal: Refusal) -> Response:
     shown: Json = {"ok": False, "code": refusal.status, "message": refusal.message, "error_code": refusal.code}
-    return _json(refusal.status, shown | ({"issues": refusal.issues} if refusal.issues else {}))
-
-
-def _json(status: int, value: Json) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return as_json(refusal.status, shown | ({"issues": refusal.issues} if refusal.issues else {}))
 
 
 def _text(value: Any) -> str | None:

@@ -5,11 +5,13 @@ what those pages leave open is marked as a guess where it is decided.
 """
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
 from starlette.datastructures import Secret
+
+from bridge.simulator.instants import stamp
 
 Json = dict[str, Any]
 
@@ -174,9 +176,9 @@ class Row:
         return {
             "account_id": self.account_id,
             "status": self.status,
-            "published_at": iso_ms(self.published_at),
+            "published_at": stamp(self.published_at),
             "error_message": self.error_message,
-            "last_attempted_at": iso_ms(self.last_attempted_at),
+            "last_attempted_at": stamp(self.last_attempted_at),
             "published_url": self.published_url,
         }
 
@@ -208,7 +210,7 @@ class Post:
             "caption": self.caption,
             "status": self.status,
             "scheduled_at": iso(self.scheduled_at),
-            "created_at": iso_ms(self.created_at),
+            "created_at": stamp(self.created_at),
             "media": self.content.get("media"),
             "music_url": self.content.get("music_url"),
         }
@@ -244,7 +246,7 @@ class Publication:
             "platform": self.platform,
             "external_id": self.external_id,
             "caption": self.caption,
-            "at": iso_ms(self.at),
+            "at": stamp(self.at),
             "url": self.url,
         }
 
@@ -262,19 +264,3 @@ def iso(moment: datetime | None) -> str | None:
     if moment is None:
         return None
     return moment.isoformat(timespec="milliseconds" if moment.microsecond else "seconds").replace("+00:00", "Z")
-
-
-def iso_ms(moment: datetime | None) -> str | None:
-    """Write a time as `2025-01-20T12:05:11.205Z`."""
-    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def read_time(text: object) -> datetime | None:
-    """Read an ISO 8601 time that carries an offset; None if it is anything else."""
-    if not isinstance(text, str) or "T" not in text.upper():
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else None

@@ -8,7 +8,8 @@ fields inside a block.
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from bridge.simulator.genviral.model import Contract, Json, Refusal, read_time
+from bridge.simulator.genviral.model import Contract, Json, Refusal
+from bridge.simulator.instants import read_time
 
 Check = Callable[[Any], str | None]
 Fields = dict[str, Check]

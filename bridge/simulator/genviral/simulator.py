@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 from random import Random
 from typing import Any
 
@@ -12,12 +12,8 @@ from bridge.simulator.genviral.defaults import default_accounts, default_keys
 from bridge.simulator.genviral.journal import Entry
 from bridge.simulator.genviral.model import Account, Json, Key, Outcome, Post
 from bridge.simulator.genviral.world import Options, World
+from bridge.simulator.instants import utc_now
 from bridge.simulator.journal import Journal
-
-
-def utc_now() -> datetime:
-    """Give the wall time in UTC."""
-    return datetime.now(UTC)
 
 
 class GenviralSimulator:

@@ -26,8 +26,8 @@ from bridge.simulator.genviral.model import (
     Publication,
     Refusal,
     Row,
-    read_time,
 )
+from bridge.simulator.instants import read_time
 
 Clock = Callable[[], datetime]
 PUBLICATIONS_KEPT = 1_000_000

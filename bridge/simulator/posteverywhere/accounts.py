@@ -6,8 +6,9 @@ Sources: https://developers.posteverywhere.ai/api/list-accounts, /account-health
 
 from datetime import timedelta
 
+from bridge.simulator.instants import stamp
 from bridge.simulator.posteverywhere import health, shapes
-from bridge.simulator.posteverywhere.model import Account, Json, Key, Refusal, invalid, stamp
+from bridge.simulator.posteverywhere.model import Account, Json, Key, Refusal, invalid
 from bridge.simulator.posteverywhere.posts import Answer
 from bridge.simulator.posteverywhere.world import World
 

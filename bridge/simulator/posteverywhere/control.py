@@ -3,38 +3,30 @@
 No secret is ever shown; keys go by their prefix. A bad request answers 400 `{"error"}`.
 """
 
-import inspect
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any
 
 import orjson
 from starlette.datastructures import Secret
 from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.simulator.faults import Endpoint, Fault
+from bridge.simulator.instants import stamp
 from bridge.simulator.posteverywhere import health, shapes
-from bridge.simulator.posteverywhere.model import Account, Json, Key, Outcome, Post, read_time, stamp
+from bridge.simulator.posteverywhere.model import Account, Json, Key, Outcome, Post, read_time
 from bridge.simulator.posteverywhere.outbox import Delivery
 from bridge.simulator.posteverywhere.simulator import PostEverywhereSimulator
 from bridge.simulator.posteverywhere.worker import roll_up
-
-Handler = Callable[[PostEverywhereSimulator, Any, Request], Any | Awaitable[Any]]
+from bridge.simulator.serving import Handler, control
 
 
 def routes(simulator: PostEverywhereSimulator) -> list[Route]:
     """Give the control routes of one simulator."""
-    table: list[tuple[str, str, Handler]] = [
+    table: list[tuple[str, str, Handler[PostEverywhereSimulator]]] = [
         ("GET", "/state", _state),
-        ("GET", "/journal", _journal),
         ("GET", "/publications", _publications),
         ("GET", "/outbox", _outbox),
         ("POST", "/tick", _tick),
         ("POST", "/clock", _clock),
-        ("POST", "/faults", _add_faults),
-        ("DELETE", "/faults", _clear_faults),
         ("POST", "/outcomes", _outcomes),
         ("POST", "/accounts", _add_account),
         ("POST", "/accounts/{id:int}/{verb:str}", _move_account),
@@ -47,27 +39,8 @@ def routes(simulator: PostEverywhereSimulator) -> list[Route]:
         ("POST", "/options", _options),
         ("POST", "/webhooks/deliver", _deliver),
         ("POST", "/webhooks/replay", _replay),
-        ("POST", "/reset", _reset),
     ]
-    return [
-        Route("/_control" + path, _endpoint(simulator, handler), methods=[method]) for method, path, handler in table
-    ]
-
-
-def _endpoint(simulator: PostEverywhereSimulator, handler: Handler) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        raw = await request.body()
-        try:
-            done = handler(simulator, orjson.loads(raw) if raw else {}, request)
-            return _json(await done if inspect.isawaitable(done) else done)
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            return _json({"error": f"{type(error).__name__}: {error}"}, 400)
-
-    return endpoint
-
-
-def _json(value: Any, status: int = 200) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")
+    return control(simulator, table)
 
 
 def _state(simulator: PostEverywhereSimulator, _body: Json, _request: Request) -> Json:
@@ -114,12 +87,6 @@ def _post(one: Post) -> Json:
     return shown | {name: stamp(at) for name, at in times.items()} | {"destinations": rows}
 
 
-def _journal(simulator: PostEverywhereSimulator, _body: Json, request: Request) -> Json:
-    wanted, after = request.query_params.get("operation"), int(request.query_params.get("after", "0"))
-    shown = [entry for entry in simulator.journal if entry.sequence > after and wanted in (None, entry.operation)]
-    return {"total": simulator.journal.total, "entries": [entry.render() for entry in shown]}
-
-
 def _publications(simulator: PostEverywhereSimulator, _body: Json, _request: Request) -> Json:
     doubled = [
         {"content": pair[0], "account_id": pair[1], "times": count}
@@ -145,16 +112,6 @@ def _tick(simulator: PostEverywhereSimulator, body: Json, _request: Request) -> 
 
 def _clock(simulator: PostEverywhereSimulator, body: Json, _request: Request) -> Json:
     return {"now": stamp(simulator.advance(float(body["advance_s"])))}
-
-
-def _add_faults(simulator: PostEverywhereSimulator, body: Json | list[Json], _request: Request) -> Json:
-    faults = [Fault(**one) for one in (body if isinstance(body, list) else [body])]
-    return {"faults": [simulator.faults.add(fault).render() for fault in faults]}
-
-
-def _clear_faults(simulator: PostEverywhereSimulator, _body: Json, _request: Request) -> Json:
-    simulator.faults.clear()
-    return {"faults": []}
 
 
 def _outcomes(simulator: PostEverywhereSimulator, body: Json, _request: Request) -> Json:
@@ -257,8 +214,3 @@ async def _deliver(simulator: PostEverywhereSimulator, body: Json, _request: Req
 
 def _replay(simulator: PostEverywhereSimulator, body: Json, _request: Request) -> Json:
     return {"queued": simulator.replay(int(body.get("times", 1)))}
-
-
-def _reset(simulator: PostEverywhereSimulator, _body: Json, _request: Request) -> Json:
-    simulator.reset()
-    return {"reset": True}

@@ -6,7 +6,8 @@ Table of reasons: https://developers.posteverywhere.ai/account-health, captured 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from bridge.simulator.posteverywhere.model import Account, Json, Post, stamp
+from bridge.simulator.instants import stamp
+from bridge.simulator.posteverywhere.model import Account, Json, Post
 
 SOON = timedelta(days=7)
 PERMANENT_LIMIT = 3

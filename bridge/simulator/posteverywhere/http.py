@@ -4,22 +4,23 @@ Envelope: `{"data", "error", "meta": {"request_id", "timestamp"}}`; https://deve
 2026-11.
 """
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 import orjson
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from bridge.simulator.faults import HTML_502, Endpoint, Fault, FaultKind, drop, inject, retry_after_header, reword
+from bridge.simulator.faults import Endpoint, Fault, FaultKind, retry_after_header
 from bridge.simulator.posteverywhere import accounts, listing, media, posts, retries, rules, shapes, webhooks
+from bridge.simulator.posteverywhere.journal import Entry
 from bridge.simulator.posteverywhere.limits import Standing
 from bridge.simulator.posteverywhere.model import Json, Key, Refusal
 from bridge.simulator.posteverywhere.posts import Answer
 from bridge.simulator.posteverywhere.simulator import PostEverywhereSimulator
+from bridge.simulator.serving import Exchange, as_json, key_of, serve
 
 BASE = "/api/v1"
 ROUTES = [
@@ -73,24 +74,14 @@ RATE_TEXT = "Rate limit exceeded. Please slow down."
 def routes(simulator: PostEverywhereSimulator) -> list[Route]:
     """Give the partner's routes, served from one simulator, and the addresses it hands out."""
     table = [
-        Route(BASE + path, _endpoint(simulator, operation), methods=[method]) for method, path, operation, _ in ROUTES
+        Route(BASE + path, serve(partial(_Call, simulator, operation)), methods=[method])
+        for method, path, operation, _ in ROUTES
     ]
     return [
         *table,
         Route("/_upload/{id}", _upload(simulator), methods=["PUT", "POST"]),
         Route("/_authorize/{token}", _authorize(simulator)),
     ]
-
-
-def _endpoint(simulator: PostEverywhereSimulator, operation: str) -> Endpoint:
-    async def endpoint(request: Request) -> Response:
-        try:
-            raw = await request.body()
-        except ClientDisconnect:
-            return Response(status_code=400)
-        return await _Call(simulator, operation, request, raw=raw).answer()
-
-    return endpoint
 
 
 def _upload(simulator: PostEverywhereSimulator) -> Endpoint:
@@ -109,23 +100,19 @@ def _authorize(simulator: PostEverywhereSimulator) -> Endpoint:
     return endpoint
 
 
-class _Call:
-    """One request on its way through key, limit, fault, work and envelope."""
+class _Call(Exchange):
+    """One call, in PostEverywhere's words; its limit is counted after the key."""
 
-    def __init__(self, simulator: PostEverywhereSimulator, operation: str, request: Request, *, raw: bytes) -> None:
-        self.simulator, self.world, self.options = simulator, simulator.world, simulator.world.options
+    def __init__(self, simulator: PostEverywhereSimulator, operation: str, request: Request, raw: bytes) -> None:
+        self.simulator, self.faults = simulator, simulator.faults
+        self.world, self.options = simulator.world, simulator.world.options
         self.operation, self.request = operation, request
         self.body: Json | Refusal = _parsed(raw) if raw.strip() else {}
-        self.key = self._key()
-        self.entry = simulator.journal.open(self.world.now(), operation)
+        self.key = key_of(request, self.world.keys)
+        self.entry: Entry = simulator.journal.open(self.world.now(), operation)
         limit = self.options.general_per_minute
         self.standing = Standing(limit, limit, self.world.now() + timedelta(minutes=1))
         self._note()
-
-    def _key(self) -> Key | None:
-        scheme, _, token = self.request.headers.get("authorization", "").partition(" ")
-        key = self.world.keys.get(token.strip()) if scheme.lower() == "bearer" else None
-        return key if key is not None and key.active else None
 
     def _note(self) -> None:
         body, entry = self.body if isinstance(self.body, dict) else {}, self.entry
@@ -138,33 +125,19 @@ class _Call:
             given = [self.request.path_params["id"]]
         entry.post_ids = [one for one in given if isinstance(one, str)] if isinstance(given, list) else []
 
-    async def answer(self) -> Response:
-        """Work the call off and write its end into the journal."""
-        fault = self.simulator.faults.take(self.operation, text=self._matchable(), key=self.entry.key)
-        self.entry.fault = fault.kind.value if fault else None
-        response = await self._work() if fault is None or fault.works_first else None
-        if fault is None:
-            assert response is not None
-            return self._end(response)
-        if fault.delay_s:
-            await asyncio.sleep(fault.delay_s)
-        if fault.drops:
-            return await drop(self.request)
-        ready = response if fault.kind is FaultKind.SLOW else self._faulty(fault, response)
-        assert ready is not None
-        return self._end(ready)
-
-    def _end(self, response: Response) -> Response:
-        self.entry.status = response.status_code
+    def end(self, response: Response) -> Response:
+        """Tell how the key's limit stands, whatever the answer."""
         for name, value in self.standing.headers().items():
             response.headers.setdefault(name, value)
-        return response
+        return super().end(response)
 
-    def _matchable(self) -> str:
+    def matchable(self) -> str:
+        """Give the texts and ids of the call."""
         known = [self.world.posts[one].content for one in self.entry.post_ids if one in self.world.posts]
         return "\n".join([*known, *self.entry.post_ids, self.entry.content or ""])
 
-    async def _work(self) -> Response:
+    async def work(self, fault: Fault | None) -> Response:
+        """Do what was asked, whatever the fault makes of the answer."""
         try:
             key = self._allowed()
             if isinstance(self.body, Refusal):
@@ -176,9 +149,9 @@ class _Call:
         self.entry.worked = True
         self.entry.post_ids = _made(self.operation, answer) or self.entry.post_ids
         if answer.bare:
-            return _json(answer.status, answer.data)
+            return as_json(answer.status, answer.data)
         error = {"error": None} if self.options.error_key else {}
-        return _json(answer.status, {"data": answer.data} | error | self._meta())
+        return as_json(answer.status, {"data": answer.data} | error | self._meta())
 
     def _allowed(self) -> Key:
         key = self.key
@@ -212,23 +185,13 @@ class _Call:
                 return await webhooks.test(self.world, key, self.request.path_params["id"], client)
         return _WORK[self.operation](self, key, body)
 
-    def _faulty(self, fault: Fault, response: Response | None) -> Response:
+    def refuse(self, fault: Fault, response: Response | None) -> Response:
+        """Word a fault in the vendor's envelope."""
         if fault.kind in REFUSALS:
             return self._refused(Refusal(*REFUSALS[fault.kind]))
-        match fault.kind:
-            case FaultKind.RATE_LIMITED:
-                refused = self._refused(Refusal(429, "rate_limit_exceeded", RATE_TEXT), wait=fault.retry_after)
-                refused.headers.update({"x-ratelimit-remaining": "0"} | retry_after_header(fault, self.world.now()))
-                return refused
-            case FaultKind.HTML_502:
-                return Response(HTML_502, 502, media_type="text/html")
-            case FaultKind.EMPTY:
-                return Response(b"", 200, media_type="application/json")
-            case FaultKind.ANSWER:
-                return Response(fault.body, fault.status, headers=fault.headers, media_type="application/json")
-            case _:
-                assert response is not None
-                return _garnished(fault, response)
+        refused = self._refused(Refusal(429, "rate_limit_exceeded", RATE_TEXT), wait=fault.retry_after)
+        refused.headers.update({"x-ratelimit-remaining": "0"} | retry_after_header(fault, self.world.now()))
+        return refused
 
     def _refused(self, refusal: Refusal, *, wait: int | None = None) -> Response:
         error: Json = {"message": refusal.message, "code": refusal.code}
@@ -239,7 +202,7 @@ class _Call:
         if refusal.status == 429 and self.options.rate_body == "old":
             seconds = self.standing.retry_after if self.standing.retry_after is not None else wait
             error |= {"code": "rate_limited", "retryAfter": seconds}
-        return _json(refusal.status, {"data": None, "error": error} | self._meta())
+        return as_json(refusal.status, {"data": None, "error": error} | self._meta())
 
     def _meta(self) -> Json:
         number = f"{self.entry.sequence:08x}"
@@ -305,12 +268,6 @@ def _made(operation: str, answer: Answer) -> list[str]:
     return []
 
 
-def _garnished(fault: Fault, response: Response) -> Response:
-    shown = orjson.loads(response.body)
-    changed = inject(shown, fault.fields) if fault.kind is FaultKind.EXTRA_FIELDS else reword(shown, fault.word)
-    return _json(response.status_code, changed)
-
-
 def _parsed(raw: bytes) -> Json | Refusal:
     """Read a body; what it is refused for is kept until the key was judged."""
     try:
@@ -318,7 +275,3 @@ def _parsed(raw: bytes) -> Json | Refusal:
     except orjson.JSONDecodeError:
         return Refusal(400, "invalid_json", "Request body is not valid JSON.")
     return value if isinstance(value, dict) else Refusal(400, "validation_error", "Expected a JSON object.")
-
-
-def _json(status: int, value: Any) -> Response:
-    return Response(orjson.dumps(value), status, media_type="application/json")

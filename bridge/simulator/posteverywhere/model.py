@@ -11,6 +11,9 @@ from typing import Any
 
 from starlette.datastructures import Secret
 
+from bridge.simulator import instants
+from bridge.simulator.instants import stamp
+
 Json = dict[str, Any]
 
 IN_FLIGHT = ("queued", "publishing")
@@ -260,17 +263,6 @@ def text_for(content: str, platform_content: Json, platform: str) -> str:
     return str(own.get("content") or content)
 
 
-def stamp(moment: datetime | None) -> str | None:
-    """Write a time as `2026-04-15T14:30:05.000Z`."""
-    return None if moment is None else moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
 def read_time(text: object) -> datetime | None:
     """Read an ISO 8601 time, one without offset as UTC; None if it is anything else."""
-    if not isinstance(text, str) or "T" not in text.upper():
-        return None
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return instants.read_time(text, UTC)

@@ -17,7 +17,8 @@ from random import Random
 import httpx
 import orjson
 
-from bridge.simulator.posteverywhere.model import Json, stamp
+from bridge.simulator.instants import stamp
+from bridge.simulator.posteverywhere.model import Json
 from bridge.simulator.posteverywhere.options import Options
 
 EVENTS = (

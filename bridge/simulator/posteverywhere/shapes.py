@@ -7,8 +7,9 @@ https://posteverywhere.ai/developers (old); captured by 2026-11.
 from collections.abc import Callable
 from datetime import datetime
 
+from bridge.simulator.instants import stamp
 from bridge.simulator.posteverywhere import health
-from bridge.simulator.posteverywhere.model import Account, Destination, Json, Media, Post, stamp
+from bridge.simulator.posteverywhere.model import Account, Destination, Json, Media, Post
 from bridge.simulator.posteverywhere.options import Options
 
 _SDK_POST = {"published": "done", "failed": "failed", "partially_failed": "failed"}

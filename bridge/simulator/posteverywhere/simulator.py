@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any
 
 import httpx
 
 from bridge.simulator.faults import Fault, FaultKind, FaultScript
+from bridge.simulator.instants import utc_now
 from bridge.simulator.journal import Journal
 from bridge.simulator.posteverywhere import worker
 from bridge.simulator.posteverywhere.defaults import default_accounts, default_keys, default_organizations
@@ -18,11 +19,6 @@ from bridge.simulator.posteverywhere.model import Account, Json, Key, Organizati
 from bridge.simulator.posteverywhere.options import options_of
 from bridge.simulator.posteverywhere.outbox import Outbox, Sent
 from bridge.simulator.posteverywhere.world import World
-
-
-def utc_now() -> datetime:
-    """Give the wall time in UTC."""
-    return datetime.now(UTC)
 
 
 def _plain_client() -> httpx.AsyncClient:

@@ -8,8 +8,9 @@ from urllib.parse import urlsplit
 import httpx
 import orjson
 
+from bridge.simulator.instants import stamp
 from bridge.simulator.posteverywhere.media import is_public
-from bridge.simulator.posteverywhere.model import Json, Key, Refusal, invalid, stamp
+from bridge.simulator.posteverywhere.model import Json, Key, Refusal, invalid
 from bridge.simulator.posteverywhere.outbox import Delivery, Subscription, attempt, unknown
 from bridge.simulator.posteverywhere.posts import Answer
 from bridge.simulator.posteverywhere.world import World

@@ -13,6 +13,7 @@ from random import Random
 from typing import Any
 from uuid import UUID
 
+from bridge.simulator.instants import stamp
 from bridge.simulator.posteverywhere import shapes
 from bridge.simulator.posteverywhere.model import (
     Account,
@@ -25,7 +26,6 @@ from bridge.simulator.posteverywhere.model import (
     Post,
     Publication,
     read_time,
-    stamp,
 )
 from bridge.simulator.posteverywhere.options import Options
 from bridge.simulator.posteverywhere.outbox import Outbox
