@@ -14,7 +14,7 @@ import orjson
 
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import Json, Post, PostState, Snapshot
-from bridge.partners.genviral.replies import read_time
+from bridge.partners._replies import read_time
 from bridge.partners.genviral.requests import SHORTEST_LEAD, wire_time
 
 PAGE = 100

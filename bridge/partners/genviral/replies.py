@@ -6,7 +6,7 @@ unknown fields and words are tolerated. Source: https://docs.genviral.io/api-ref
 
 import re
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
@@ -25,6 +25,7 @@ from bridge.core.model import (
     TargetState,
 )
 from bridge.core.redact import Redactor
+from bridge.partners._replies import Meaning, meaning, read_time
 
 POST_STATES: Mapping[str, PostState] = MappingProxyType(
     {
@@ -169,22 +170,10 @@ def _field(issue: Any) -> str:
     return ".".join(map(str, found)) if isinstance(found, list) else str(found or "")
 
 
-def _meaning(status: int, code: str | None, *, spoken: bool) -> tuple[FailureReason, FailureClass]:
+def _meaning(status: int, code: str | None, *, spoken: bool) -> Meaning:
     if status == 400 and code is not None and code in _REFUSALS:
         return _REFUSALS[code]
-    if status in (404, 405) and not spoken:
-        # Not Genviral's envelope: nothing is missing there, `base_url` leads elsewhere.
-        return FailureReason.NOT_FOUND, FailureClass.NEEDS_HUMAN
-    if status in _STATUSES:
-        return _STATUSES[status]
-    if 200 <= status < 300:
-        return FailureReason.UNREADABLE, FailureClass.RETRYABLE
-    if 300 <= status < 400:
-        # Wherever the address points now, the credential is not carried there: a person must look at `base_url`.
-        return FailureReason.REDIRECT, FailureClass.NEEDS_HUMAN
-    if status >= 500:
-        return FailureReason.SERVER_ERROR, FailureClass.RETRYABLE
-    return FailureReason.CLIENT_ERROR, FailureClass.TERMINAL
+    return meaning(status, _STATUSES, spoken=spoken)
 
 
 def _message(body: Json | None) -> str:
@@ -367,15 +356,6 @@ def posts_of(body: Json | None) -> list[Json] | None:
         if isinstance(posts, list)
         else None
     )
-
-
-def read_time(value: Any) -> datetime | None:
-    """Read an instant; None for anything else. Without an offset it is UTC, as every published example is."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _text(value: Any) -> str | None:

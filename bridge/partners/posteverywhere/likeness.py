@@ -17,6 +17,7 @@ import orjson
 
 from bridge.core.looking import plain
 from bridge.core.model import Json
+from bridge.partners._replies import read_time
 from bridge.partners.posteverywhere import replies
 
 _SEARCHED_WORDS = 6
@@ -68,7 +69,7 @@ class Wanted:
         return fit
 
     def _time(self, data: Json) -> Fit:
-        at, created_at = replies.schedule_of(data), replies.read_time(data.get("created_at"))
+        at, created_at = replies.schedule_of(data), read_time(data.get("created_at"))
         if at is None:
             return Fit.YES if self.scheduled_at is None else Fit.PERHAPS
         if self.scheduled_at is None:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Json, Receipt
 from bridge.partners._http import WRITE_S
+from bridge.partners._replies import read_time
 from bridge.partners.posteverywhere import replies
 from bridge.partners.posteverywhere.calls import Calls, Listed
 from bridge.partners.posteverywhere.likeness import Fit, Wanted
@@ -87,7 +88,7 @@ def _begins_at(page: Listed, sent_at: datetime, asked: datetime) -> datetime:
 
 
 def _is_since(row: Json, begins_at: datetime) -> bool:
-    at = replies.read_time(row.get("created_at"))
+    at = read_time(row.get("created_at"))
     return at is None or at >= begins_at
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 import orjson
 
 from bridge.core.model import Json
-from bridge.partners.posteverywhere.replies import read_time
+from bridge.partners._replies import read_time
 
 PAGE = 100
 SKEW = timedelta(minutes=1)

@@ -17,9 +17,9 @@ from datetime import datetime, timedelta
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import Json, Post, PostState, Snapshot, Stranger, Target, TargetState
 from bridge.core.redact import Redactor
+from bridge.partners._replies import read_time
 from bridge.partners.posteverywhere import replies
 from bridge.partners.posteverywhere.paging import PAGE, SKEW, Cursor, Page, Way
-from bridge.partners.posteverywhere.replies import read_time
 from bridge.ports import Reading
 
 OVERLAP = timedelta(seconds=5)

@@ -18,12 +18,12 @@ from bridge.core.model import Json
 from bridge.core.redact import Redactor
 from bridge.partners._budget import Pace
 from bridge.partners._http import LONGEST_RETRY_AFTER, Answer
+from bridge.partners._replies import Meaning, meaning
 
 ERROR_TEXT = 500
 _SOME_ISSUES = 20
-_Meaning = tuple[FailureReason, FailureClass]
 
-_STATUSES: Mapping[int, _Meaning] = MappingProxyType(
+_STATUSES: Mapping[int, Meaning] = MappingProxyType(
     {
         400: (FailureReason.INVALID, FailureClass.TERMINAL),
         401: (FailureReason.UNAUTHORIZED, FailureClass.NEEDS_HUMAN),
@@ -95,21 +95,11 @@ def _said(body: Json | None) -> Any:
     return (body or {}).get("error")
 
 
-def _meaning(status: int, code: str | None, *, spoken: bool) -> _Meaning:
-    if status in (404, 405) and not spoken:
-        # Not the vendor's envelope: nothing is missing there, `base_url` leads elsewhere.
-        return FailureReason.NOT_FOUND, FailureClass.NEEDS_HUMAN
-    if status in _STATUSES:
-        reason, failure = _STATUSES[status]
-        return (_CODES.get(code or "", reason), failure) if failure is FailureClass.TERMINAL else (reason, failure)
-    if 200 <= status < 300:
-        return FailureReason.UNREADABLE, FailureClass.RETRYABLE
-    if 300 <= status < 400:
-        # Wherever the address points now, the credential is not carried there: a person must look at `base_url`.
-        return FailureReason.REDIRECT, FailureClass.NEEDS_HUMAN
-    if status >= 500:
-        return FailureReason.SERVER_ERROR, FailureClass.RETRYABLE
-    return FailureReason.CLIENT_ERROR, FailureClass.TERMINAL
+def _meaning(status: int, code: str | None, *, spoken: bool) -> Meaning:
+    reason, failure = meaning(status, _STATUSES, spoken=spoken)
+    if status in _STATUSES and failure is FailureClass.TERMINAL:
+        reason = _CODES.get(code or "", reason)
+    return reason, failure
 
 
 def _obeyed(failure: FailureClass, code: str | None, *, retryable: bool) -> FailureClass:

@@ -19,6 +19,7 @@ from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Hosted, Json, Link, PostState, Receipt, Snapshot, Stranger, TargetSnapshot, TargetState
 from bridge.core.platforms import family
 from bridge.core.redact import Redactor
+from bridge.partners._replies import read_time
 
 POST_STATES: Mapping[str, PostState] = MappingProxyType(
     {
@@ -94,15 +95,6 @@ def _id(value: Any) -> str | None:
 def schedule_of(data: Json) -> datetime | None:
     """Return when a post or destination goes out; None when it does not say."""
     return read_time(data.get("scheduled_for")) or read_time(data.get("scheduled_at"))
-
-
-def read_time(value: Any) -> datetime | None:
-    """Read an instant; None for anything else. Without an offset it is UTC, as the vendor takes it."""
-    try:
-        moment = datetime.fromisoformat(value) if isinstance(value, str) else None
-        return moment and (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 def answered_at(body: Json | None, headers: Mapping[str, str]) -> datetime | None:

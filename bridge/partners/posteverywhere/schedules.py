@@ -11,7 +11,8 @@ from datetime import UTC, datetime, timedelta
 import orjson
 
 from bridge.core.model import Json, Receipt
-from bridge.partners.posteverywhere.replies import read_time, rows_of, schedule_of
+from bridge.partners._replies import read_time
+from bridge.partners.posteverywhere.replies import rows_of, schedule_of
 
 _SAME = timedelta(seconds=1)
 
