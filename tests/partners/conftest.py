@@ -8,9 +8,13 @@ import pytest
 
 from bridge.core.model import PostState
 from bridge.partners import PARTNERS
+from bridge.partners.posteverywhere import PostEverywhere
 from bridge.simulator import genviral as simulated_genviral
 from bridge.simulator import posteverywhere as simulated_posteverywhere
+from bridge.simulator.posteverywhere import PostEverywhereSimulator
 from tests.partners.things import Bench, Clock, Observed, genviral, posteverywhere
+
+WIDE = {"general_per_minute": 1000, "creates_per_minute": 1000}
 
 
 def _genviral(clock: Clock, contract: str) -> Bench:
@@ -32,8 +36,7 @@ def _genviral(clock: Clock, contract: str) -> Bench:
 
 
 def _posteverywhere(clock: Clock, contract: str) -> Bench:
-    limits = {"general_per_minute": 1000, "creates_per_minute": 1000}
-    sim = simulated_posteverywhere.PostEverywhereSimulator(now=clock, contract=contract, **limits)
+    sim = PostEverywhereSimulator(now=clock, contract=contract, **WIDE)
     observed = Observed()
     transport = httpx.ASGITransport(app=simulated_posteverywhere.app(sim))
     return Bench(
@@ -60,6 +63,17 @@ _NEWEST = {"genviral": "v3", "posteverywhere": "new"}
 @pytest.fixture
 def clock() -> Clock:
     return Clock()
+
+
+@pytest.fixture
+def sim(clock: Clock) -> PostEverywhereSimulator:
+    """PostEverywhere, with limits that are in nobody's way; a module about Genviral has its own."""
+    return PostEverywhereSimulator(now=clock, **WIDE)
+
+
+@pytest.fixture
+def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
+    return posteverywhere(httpx.ASGITransport(app=simulated_posteverywhere.app(sim)), clock)
 
 
 @pytest.fixture(params=sorted(PARTNERS))

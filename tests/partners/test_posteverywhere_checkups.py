@@ -2,32 +2,21 @@
 
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import AccountState, Listed, Listing
 from bridge.partners.posteverywhere import PostEverywhere
 from bridge.partners.posteverywhere.checkups import AT_ONCE, EVERY, Checkups
-from bridge.simulator.posteverywhere import LINKEDIN, PostEverywhereSimulator, X, app
-from tests.partners.things import NOW, Clock, posteverywhere
+from bridge.simulator.posteverywhere import LINKEDIN, PostEverywhereSimulator, X
+from tests.partners.things import NOW, Clock
 
 pytestmark = pytest.mark.anyio
 
 
 @pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
 def sim(clock: Clock) -> PostEverywhereSimulator:
     return PostEverywhereSimulator(now=clock, general_per_minute=10_000)
-
-
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
 
 
 def asked(sim: PostEverywhereSimulator) -> int:

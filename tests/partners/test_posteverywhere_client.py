@@ -7,46 +7,16 @@ import httpx
 import pytest
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
-from bridge.core.model import AccountState, Command, CommandKind, Post, PostState
+from bridge.core.model import AccountState, CommandKind, PostState
 from bridge.partners.posteverywhere import FACTS_AGAIN, FACTS_FOR, PostEverywhere, _a_minute
-from bridge.ports import Send
 from bridge.simulator.posteverywhere import BLUESKY, LINKEDIN, PostEverywhereSimulator, X, app
-from tests.partners.things import NOW, Clock, account, answering, command, post, posteverywhere
+from tests.partners.sending import operations, ours, published_id, send
+from tests.partners.things import NOW, Clock, account, answering, command, posteverywhere
 
 pytestmark = pytest.mark.anyio
 
-TEXT = "Holiday drops start Monday, and here is what is in them: everything, 50 % off"
 SOON = NOW + timedelta(hours=2)
 ODD = {"kind": "fail", "text": "Something odd"}
-
-
-@pytest.fixture
-def sim(clock: Clock) -> PostEverywhereSimulator:
-    return PostEverywhereSimulator(now=clock, general_per_minute=1000, creates_per_minute=1000)
-
-
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
-
-
-def ours(*accounts: int, **changes: Any) -> Post:
-    content = {"caption": TEXT, "media": None} | changes.pop("content", {})
-    return post(*(str(one) for one in accounts or (X,)), content=content, **changes)
-
-
-async def send(partner: PostEverywhere, cmd: Command, made: Post) -> Any:
-    built = partner.build(cmd, made, NOW)
-    assert isinstance(built, Send)
-    return await partner.send(cmd, made, built.body)
-
-
-async def published_id(partner: PostEverywhere, made: Post) -> str:
-    return str((await send(partner, command(id="other"), made)).partner_id)
-
-
-def operations(sim: PostEverywhereSimulator) -> list[str]:
-    return [entry.operation for entry in sim.journal]
 
 
 async def test_draft_that_is_given_a_time_is_scheduled(

@@ -15,34 +15,13 @@ from bridge.partners.posteverywhere.likeness import Fit, Wanted, text_fit
 from bridge.partners.posteverywhere.lookup import BEHIND, FARTHEST
 from bridge.ports import Send
 from bridge.simulator.posteverywhere import LINKEDIN, PostEverywhereSimulator, X, app
-from tests.partners.things import NOW, Clock, answering, command, post, posteverywhere
+from tests.partners.sending import TEXT, operations, ours, published_id, send
+from tests.partners.things import NOW, Clock, answering, command, posteverywhere
 
 pytestmark = pytest.mark.anyio
 
-TEXT = "Holiday drops start Monday, and here is what is in them: everything, 50 % off"
 SOON = NOW + timedelta(hours=2)
 NO, PERHAPS, YES = Fit.NO, Fit.PERHAPS, Fit.YES
-
-
-@pytest.fixture
-def sim(clock: Clock) -> PostEverywhereSimulator:
-    return PostEverywhereSimulator(now=clock, general_per_minute=1000, creates_per_minute=1000)
-
-
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
-
-
-def ours(*accounts: int, **changes: Any) -> Post:
-    content = {"caption": TEXT, "media": None} | changes.pop("content", {})
-    return post(*(str(one) for one in accounts or (X,)), content=content, **changes)
-
-
-async def send(partner: PostEverywhere, cmd: Command, made: Post) -> Any:
-    built = partner.build(cmd, made, NOW)
-    assert isinstance(built, Send)
-    return await partner.send(cmd, made, built.body)
 
 
 async def lose(sim: PostEverywhereSimulator, partner: PostEverywhere, made: Post) -> Command:
@@ -53,10 +32,6 @@ async def lose(sim: PostEverywhereSimulator, partner: PostEverywhere, made: Post
     built = partner.build(command(), made, NOW)
     assert isinstance(built, Send)
     return command(body=built.body, sent_at=NOW)
-
-
-def operations(sim: PostEverywhereSimulator) -> list[str]:
-    return [entry.operation for entry in sim.journal]
 
 
 # Which posts may be it.
@@ -151,10 +126,6 @@ async def test_equal_posts_are_found_oldest_first_and_others_not(
     clock.advance(seconds=10)
     found = await partner.find(lost, ours(X, LINKEDIN))
     assert [(one.partner_id, one.sure) for one in found] == [(first, True), (twin, True), (changed, False)]
-
-
-async def published_id(partner: PostEverywhere, made: Post) -> str:
-    return str((await send(partner, command(id="other"), made)).partner_id)
 
 
 async def test_nothing_was_sent_so_nothing_is_found(sim: PostEverywhereSimulator, partner: PostEverywhere) -> None:

@@ -11,7 +11,7 @@ from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Hosted
 from bridge.partners.posteverywhere import PostEverywhere
 from bridge.ports import MediaFile
-from bridge.simulator.posteverywhere import PostEverywhereSimulator, app
+from bridge.simulator.posteverywhere import PostEverywhereSimulator
 from tests.partners.things import VIDEO, Clock, account, answering, posteverywhere
 
 pytestmark = pytest.mark.anyio
@@ -23,11 +23,6 @@ NOT_LANDED = {"error": {"message": "File not found. Make sure you uploaded it.",
 @pytest.fixture
 def sim(clock: Clock) -> PostEverywhereSimulator:
     return PostEverywhereSimulator(now=clock)
-
-
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
 
 
 def file(name: str = "a.jpg", content_type: str = "image/jpeg") -> MediaFile:

@@ -5,14 +5,13 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-import httpx
 import pytest
 
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import PostState, TargetState
 from bridge.partners.posteverywhere import PostEverywhere
 from bridge.partners.posteverywhere.paging import Cursor
-from bridge.simulator.posteverywhere import INSTAGRAM, LINKEDIN, PostEverywhereSimulator, X, app
+from bridge.simulator.posteverywhere import INSTAGRAM, LINKEDIN, PostEverywhereSimulator, X
 from tests.partners.sweeping import LATER, calls, first_read, ids, knows, seed
 from tests.partners.things import NOW, Clock, answering, nobody, post, posteverywhere
 
@@ -20,16 +19,6 @@ pytestmark = pytest.mark.anyio
 
 START = Cursor(NOW - timedelta(minutes=1)).write()
 ODD = {"kind": "fail", "text": "Something odd"}
-
-
-@pytest.fixture
-def sim(clock: Clock) -> PostEverywhereSimulator:
-    return PostEverywhereSimulator(now=clock, general_per_minute=1000, creates_per_minute=1000)
-
-
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
 
 
 async def test_first_reading_reads_what_is_due_and_begins_the_sweep_now(

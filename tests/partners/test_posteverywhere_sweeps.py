@@ -29,11 +29,6 @@ def sim(clock: Clock) -> PostEverywhereSimulator:
     return PostEverywhereSimulator(now=clock, general_per_minute=10_000, creates_per_minute=10_000)
 
 
-@pytest.fixture
-def partner(sim: PostEverywhereSimulator, clock: Clock) -> PostEverywhere:
-    return posteverywhere(httpx.ASGITransport(app=app(sim)), clock)
-
-
 async def old_post(sim: PostEverywhereSimulator, partner: PostEverywhere, clock: Clock) -> tuple[Post, str]:
     """A post that no sweep shows, as we hold it after a read, and the cursor."""
     [made], cursor = await first_read(partner, seed(sim, "old", updated_at="2025-01-01T00:00:00Z"))
