@@ -31,6 +31,11 @@ WALL = {"min_value": datetime.fromisoformat("1975-01-01"), "max_value": datetime
         ("2026-03-08T02:00", "America/New_York", "2026-03-08T07:00", "DST_GAP"),
         ("2026-10-04T02:15", "Australia/Lord_Howe", "2026-10-03T15:45", "DST_GAP"),
         ("2011-12-30T12:00", "Pacific/Apia", "2011-12-30T22:00", "DST_GAP"),
+        # As posteverywhere/n8n-nodes-posteverywhere tests it: the API reads a time without offset as UTC.
+        ("2026-10-01T09:30:00", "America/New_York", "2026-10-01T13:30", None),
+        ("2026-12-01T09:30:00", "America/New_York", "2026-12-01T14:30", None),
+        ("2026-10-01T09:30:00", "Europe/London", "2026-10-01T08:30", None),
+        ("2026-10-01T09:30:00", "Asia/Jakarta", "2026-10-01T02:30", None),
     ],
 )
 def test_a_time_means_one_instant(text, timezone, instant, code):
