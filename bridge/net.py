@@ -10,8 +10,8 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
@@ -90,6 +90,8 @@ class Incoming:
 
 
 _Answer = tuple[int, Mapping[str, str], bytes]
+_Sessions = tuple[aiohttp.ClientSession, aiohttp.ClientSession]
+"""One that keeps connections, and one that opens a new one for each request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class GuardedClient:
         self._connections = connections
         self._headers = {"User-Agent": user_agent, "Accept-Encoding": "identity"}
         self._resolver = resolver
-        self._sessions: tuple[aiohttp.ClientSession, aiohttp.ClientSession] | None = None
+        self._sessions: _Sessions | None = None
 
     async def __aenter__(self) -> Self:
         """Open the client; it connects to nothing yet."""
@@ -175,18 +177,11 @@ class GuardedClient:
         Raises:
             NetError: there was no usable answer.
         """
-        if self._sessions is None:
-            raise RuntimeError("the client is not open")
+        sessions = self._opened_sessions()
         request = _Request(method, _parsed(url, self._schemes), headers, body)
-        dialling = _Dialling()
-        token = _dialling.set(dialling)
         started = time.perf_counter()
-        try:
-            status, found, content = await self._sent(request, dialling, timeout_s)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _named(error, dialling) from error
-        finally:
-            _dialling.reset(token)
+        with _watched() as dialling:
+            status, found, content = await _sent(sessions, request, dialling, timeout_s)
         return Reply(status, found, content, time.perf_counter() - started)
 
     @asynccontextmanager
@@ -198,31 +193,17 @@ class GuardedClient:
         Raises:
             NetError: there was no answer.
         """
-        if self._sessions is None:
-            raise RuntimeError("the client is not open")
-        target, dialling = _parsed(url, _WEB), _Dialling()
-        token = _dialling.set(dialling)
-        try:
-            response = await self._sessions[1].get(target, allow_redirects=False, timeout=_UNTIMED)
-        except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _named(error, dialling) from error
-        finally:
-            _dialling.reset(token)
+        _, fresh = self._opened_sessions()
+        target = _parsed(url, _WEB)
+        with _watched() as dialling:
+            response = await fresh.get(target, allow_redirects=False, timeout=_UNTIMED)
         async with response:
             yield Incoming(response, dialling)
 
-    async def _sent(self, request: _Request, dialling: _Dialling, timeout_s: float) -> _Answer:
+    def _opened_sessions(self) -> _Sessions:
         if self._sessions is None:
             raise RuntimeError("the client is not open")
-        kept, fresh = self._sessions
-        started = time.perf_counter()
-        try:
-            return await _exchange(kept, request, timeout_s)
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            spent_s = time.perf_counter() - started
-            if dialling.dialled or dialling.blocked or spent_s > min(_CLOSED_UNDER_US_S, timeout_s):
-                raise
-        return await _exchange(fresh, request, timeout_s - spent_s)
+        return self._sessions
 
     def _session(self, *, force_close: bool) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
@@ -250,6 +231,35 @@ class GuardedClient:
             raise OSError("the address is not allowed")
         dialling.dialled = True
         return socket.socket(family, kind, protocol)
+
+
+@contextmanager
+def _watched() -> Iterator[_Dialling]:
+    """Take down what the connector does meanwhile, and name what goes wrong.
+
+    Raises:
+        NetError: there was no answer.
+    """
+    dialling = _Dialling()
+    token = _dialling.set(dialling)
+    try:
+        yield dialling
+    except (aiohttp.ClientError, OSError, ValueError) as error:
+        raise _named(error, dialling) from error
+    finally:
+        _dialling.reset(token)
+
+
+async def _sent(sessions: _Sessions, request: _Request, dialling: _Dialling, timeout_s: float) -> _Answer:
+    kept, fresh = sessions
+    started = time.perf_counter()
+    try:
+        return await _exchange(kept, request, timeout_s)
+    except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+        spent_s = time.perf_counter() - started
+        if dialling.dialled or dialling.blocked or spent_s > min(_CLOSED_UNDER_US_S, timeout_s):
+            raise
+    return await _exchange(fresh, request, timeout_s - spent_s)
 
 
 async def _exchange(session: aiohttp.ClientSession, request: _Request, timeout_s: float) -> _Answer:

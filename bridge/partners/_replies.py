@@ -1,12 +1,17 @@
-"""What the answers of all partners have in common: what a bare status means, and how a time is read."""
+"""What the answers of all partners have in common: what a bare status or a failed read means, how a time is read."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.errors import FailureClass, FailureReason, PartnerError
 
 Meaning = tuple[FailureReason, FailureClass]
+
+MOST_FAILURES = 3
+"""A reading ends after so many reads that failed for a reason in `FAINT`, without a success between them."""
+FAINT = (FailureReason.TIMEOUT, FailureReason.CLOSED, FailureReason.SERVER_ERROR, FailureReason.UNREADABLE)
+_NO_WAY = (FailureReason.DNS, FailureReason.CONNECT, FailureReason.TLS, FailureReason.RATE_LIMITED)
 
 
 def meaning(status: int, statuses: Mapping[int, Meaning], *, spoken: bool) -> Meaning:
@@ -30,6 +35,18 @@ def meaning(status: int, statuses: Mapping[int, Meaning], *, spoken: bool) -> Me
     if status >= 500:
         return FailureReason.SERVER_ERROR, FailureClass.RETRYABLE
     return FailureReason.CLIENT_ERROR, FailureClass.TERMINAL
+
+
+def unreadable(status: int, what: str, *, write: bool) -> PartnerError:
+    """Make the error for a success that lacks what it must say."""
+    return PartnerError(
+        FailureReason.UNREADABLE, FailureClass.RETRYABLE, maybe_stored=write, status=status, detail=what
+    )
+
+
+def ends_reading(error: PartnerError) -> bool:
+    """Say whether a failed read shows that the key or the way there is at fault, which the next one would meet, too."""
+    return error.key_wide or error.reason in _NO_WAY
 
 
 def read_time(value: Any) -> datetime | None:

@@ -34,7 +34,7 @@ class Checked:
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """The bytes to send now. `detail` is for the log."""
+    """The bytes to send now."""
 
     body: bytes
 

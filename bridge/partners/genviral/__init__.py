@@ -31,6 +31,7 @@ from bridge.core.model import (
 )
 from bridge.partners._budget import Budget, Priority
 from bridge.partners._http import WRITE_S, Answer, Http, Observe
+from bridge.partners._replies import unreadable
 from bridge.partners.genviral import files, judge, reading, replies, requests
 from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
@@ -289,7 +290,7 @@ class Genviral:
             answer = await self._read("get", _path(post))
             shown = replies.snapshot(replies.data_of(answer.body), post, answer.sent_at, self._http.redactor)
             if shown is None:
-                raise replies.unreadable(answer.status, "the answer has no status", write=False)
+                raise unreadable(answer.status, "the answer has no status", write=False)
             state.add(shown)
         except PartnerError as error:
             if error.status == 404 and not error.key_wide:
@@ -313,7 +314,7 @@ class Genviral:
         answer = await self._read("list", "/posts", priority=priority, params=window.params() | filters)
         page = replies.posts_of(answer.body)
         if page is None:
-            raise replies.unreadable(answer.status, "the answer has no list of posts", write=False)
+            raise unreadable(answer.status, "the answer has no list of posts", write=False)
         return page, answer.sent_at
 
     async def _read(self, operation: str, path: str, **options: Any) -> Answer:

@@ -14,6 +14,7 @@ from bridge.core import media
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Json
 from bridge.partners._http import Answer
+from bridge.partners._replies import unreadable
 from bridge.partners.genviral import replies
 from bridge.partners.genviral.limits import CONVERTED, MAX_SLIDE_BYTES, MAX_VIDEO_BYTES
 from bridge.ports import MediaFile, MediaLimits
@@ -72,7 +73,7 @@ def read_place(status: int, body: Mapping[str, object] | None) -> Place:
     data = replies.data_of(body) or body or {}
     upload_url, url = data.get("uploadUrl"), data.get("url")
     if not _is_address(upload_url) or not _is_address(url):
-        raise replies.unreadable(status, "the answer says not where the file goes", write=False)
+        raise unreadable(status, "the answer says not where the file goes", write=False)
     return Place(str(upload_url), str(url))
 
 

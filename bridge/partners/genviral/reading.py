@@ -14,7 +14,7 @@ import orjson
 
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import Json, Post, PostState, Snapshot
-from bridge.partners._replies import read_time
+from bridge.partners._replies import FAINT, MOST_FAILURES, ends_reading, read_time
 from bridge.partners.genviral.requests import SHORTEST_LEAD, wire_time
 
 PAGE = 100
@@ -22,10 +22,7 @@ SKEW = timedelta(minutes=1)
 """How far the partner's clock may be behind ours when a lost post is looked for."""
 WORTH_A_PAGE = 3
 """A page is asked for, and the next one after it, only if it may save this many single reads."""
-_MOST_FAILURES = 3
 _TICK = timedelta(milliseconds=1)
-_NO_WAY = (FailureReason.DNS, FailureReason.CONNECT, FailureReason.TLS, FailureReason.RATE_LIMITED)
-_FAINT = (FailureReason.TIMEOUT, FailureReason.CLOSED, FailureReason.SERVER_ERROR, FailureReason.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,18 +192,18 @@ class Progress:
 
     def fail(self, partner_id: str, error: PartnerError) -> bool:
         """Take a failed GET; False when the key or the way there is at fault, which ends the reading."""
-        if error.key_wide or error.reason in _NO_WAY:
+        if ends_reading(error):
             return False
         self.failed[partner_id] = error.reason
-        self._failures += error.reason in _FAINT
-        if self._failures >= _MOST_FAILURES:
+        self._failures += error.reason in FAINT
+        if self._failures >= MOST_FAILURES:
             self._budget = 0
         return True
 
     def fail_page(self, error: PartnerError) -> bool:
         """Take a failed list call: its posts are read one by one; False as in `fail`."""
         self._in_pages = {}
-        return not (error.key_wide or error.reason in _NO_WAY)
+        return not ends_reading(error)
 
     def _keep_worthwhile(self) -> None:
         if len(self._in_pages) < WORTH_A_PAGE:

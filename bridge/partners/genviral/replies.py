@@ -25,7 +25,7 @@ from bridge.core.model import (
     TargetState,
 )
 from bridge.core.redact import Redactor
-from bridge.partners._replies import Meaning, meaning, read_time
+from bridge.partners._replies import Meaning, meaning, read_time, unreadable
 
 POST_STATES: Mapping[str, PostState] = MappingProxyType(
     {
@@ -73,13 +73,13 @@ ERROR_TEXT = 500
 _SOME_ISSUES = 20
 
 # Which 400 is more than "this request is wrong".
-_REFUSALS: Mapping[str, tuple[FailureReason, FailureClass]] = MappingProxyType(
+_REFUSALS: Mapping[str, Meaning] = MappingProxyType(
     {
         "media_unreachable": (FailureReason.MEDIA_UNREACHABLE, FailureClass.RETRYABLE),
         "unknown_accounts": (FailureReason.UNKNOWN_ACCOUNTS, FailureClass.RETRYABLE),
     }
 )
-_STATUSES: Mapping[int, tuple[FailureReason, FailureClass]] = MappingProxyType(
+_STATUSES: Mapping[int, Meaning] = MappingProxyType(
     {
         400: (FailureReason.INVALID, FailureClass.TERMINAL),
         401: (FailureReason.UNAUTHORIZED, FailureClass.NEEDS_HUMAN),
@@ -181,13 +181,6 @@ def _message(body: Json | None) -> str:
     body = body or {}
     found = (body.get("message"), body.get("error"), data_of(body).get("message"))
     return next((one for one in found if isinstance(one, str) and one), "")
-
-
-def unreadable(status: int, what: str, *, write: bool) -> PartnerError:
-    """Make the error for a success that lacks what it must say."""
-    return PartnerError(
-        FailureReason.UNREADABLE, FailureClass.RETRYABLE, maybe_stored=write, status=status, detail=what
-    )
 
 
 def post_receipt(status: int, body: Json | None, *, replayed: bool = False) -> Receipt:

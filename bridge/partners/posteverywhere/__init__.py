@@ -32,6 +32,7 @@ from bridge.core.model import (
 from bridge.core.platforms import family
 from bridge.partners._budget import Bucket, Budget
 from bridge.partners._http import Http, Observe
+from bridge.partners._replies import unreadable
 from bridge.partners.posteverywhere import (
     accounts,
     judge,
@@ -342,7 +343,7 @@ class PostEverywhere:
         try:
             answer = await self._calls.read("results", path_of("posts", row.partner_id, "/results"))
             if not sweep.complete(row, replies.data_of(answer.body)):
-                raise replies.unreadable(answer.status, "the answer has no status", write=False)
+                raise unreadable(answer.status, "the answer has no status", write=False)
         except PartnerError as error:
             if not sweep.fail(row.partner_id, error):
                 raise
@@ -352,7 +353,7 @@ class PostEverywhere:
         try:
             answer = await self._calls.read("get", path_of("posts", partner_id))
             if not sweep.read(post, replies.data_of(answer.body), answer.sent_at):
-                raise replies.unreadable(answer.status, "the answer has no status", write=False)
+                raise unreadable(answer.status, "the answer has no status", write=False)
         except PartnerError as error:
             if error.status == 404 and not error.key_wide:
                 sweep.vanish(Snapshot(partner_id, read_at, PostState.VANISHED, error.code or "not_found"))

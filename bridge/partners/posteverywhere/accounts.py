@@ -13,7 +13,8 @@ from types import MappingProxyType
 from bridge.core.model import AccountState, Json, Listed, Listing
 from bridge.core.platforms import family
 from bridge.core.redact import Redactor
-from bridge.partners.posteverywhere.replies import account_id, data_of, unreadable
+from bridge.partners._replies import unreadable
+from bridge.partners.posteverywhere.replies import account_id, data_of
 
 _WELL = frozenset({"", "healthy", "ok", "active"})
 _BROKEN = frozenset({"expired", "unhealthy", "broken"})

@@ -10,6 +10,7 @@ from bridge.core.model import Json, Post, Receipt
 from bridge.core.redact import Redactor
 from bridge.partners._budget import Priority
 from bridge.partners._http import Answer, Http
+from bridge.partners._replies import unreadable
 from bridge.partners.posteverywhere import refusals, replies
 from bridge.partners.posteverywhere.paging import PAGE
 from bridge.ports import Clock
@@ -57,7 +58,7 @@ class Calls:
         answer = await self.read("list", "/posts", params=params)
         rows = replies.posts_of(answer.body)
         if rows is None:
-            raise replies.unreadable(answer.status, "the answer has no list of posts", write=False)
+            raise unreadable(answer.status, "the answer has no list of posts", write=False)
         at = replies.answered_at(answer.body, answer.headers)
         behind = None if at is None else self.now() - at
         return Listed(rows, replies.has_more(answer.body, PAGE), answer.sent_at, behind)

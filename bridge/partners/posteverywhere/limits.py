@@ -45,15 +45,16 @@ _HASHTAG = re.compile(r"(?<![\w&])#\w")
 
 def check(content: Json, accounts: Sequence[Account], *, rules: Rules) -> Checked:
     """Judge a post by the limits, for these accounts, everything at once."""
+    own = platform_content(content, None)
     return checked(
         [
             *_accounts(accounts),
-            *_captions(content, accounts, rules),
+            *_captions(content, own, accounts, rules),
             *_media(content.get("media"), accounts, rules),
             *_music(content.get("music_url")),
             *_blocks(content, accounts),
-            *_board(content, accounts),
-            *_titles(content, accounts),
+            *_board(own, accounts),
+            *_titles(content, own, accounts),
         ]
     )
 
@@ -84,8 +85,8 @@ def _accounts(accounts: Sequence[Account]) -> Iterator[Finding]:
             )
 
 
-def _captions(content: Json, accounts: Sequence[Account], rules: Rules) -> Iterator[Finding]:
-    caption, own = content.get("caption"), platform_content(content, None)
+def _captions(content: Json, own: Json, accounts: Sequence[Account], rules: Rules) -> Iterator[Finding]:
+    caption = content.get("caption")
     if caption is not None and not isinstance(caption, str):
         yield Fault("caption", "is not text", "Send a string.")
         return
@@ -232,19 +233,18 @@ def _words(name: str, platform: str, block: Json) -> Iterator[Finding]:
             yield Fault(field, "is a word that PostEverywhere does not take", f"Send one of {', '.join(choices)}.")
 
 
-def _board(content: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
+def _board(own: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
     if not any(family(account.platform) == "pinterest" for account in accounts):
         return
-    settings = platform_content(content, frozenset({"pinterest"})).get("pinterest", {}).get("settings", {})
-    if not settings.get("boardId"):
+    if not own.get("pinterest", {}).get("settings", {}).get("boardId"):
         yield Fault("pinterest.board_id", "is missing", "A Pinterest account needs the id of the board to pin to.")
 
 
-def _titles(content: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
+def _titles(content: Json, own: Json, accounts: Sequence[Account]) -> Iterator[Finding]:
     targeted = dict.fromkeys(family(account.platform) for account in accounts)
     for platform in filter(TITLE_LIMITS.__contains__, targeted):
         field = f"settings.{platform}"
-        settings = platform_content(content, frozenset({platform})).get(platform, {}).get("settings", {})
+        settings = own.get(platform, {}).get("settings", {})
         given = settings.get("title")
         if given is None and title(content, platform) is None:
             yield Fault(f"{field}.title", "is missing, and there is no caption to take it from", "Send a title.")

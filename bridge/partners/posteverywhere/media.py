@@ -15,6 +15,7 @@ from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Hosted, Json
 from bridge.partners._budget import Priority
 from bridge.partners._http import Answer
+from bridge.partners._replies import unreadable
 from bridge.partners.posteverywhere import replies
 from bridge.partners.posteverywhere.calls import Calls, path_of
 from bridge.ports import MediaFile
@@ -80,7 +81,7 @@ class _Target:
         data = replies.data_of(answer.body)
         media_id, url, method = (data.get(name) for name in ("media_id", "upload_url", "upload_method"))
         if not isinstance(media_id, str) or not media_id or not isinstance(url, str) or not url:
-            raise replies.unreadable(answer.status, "the answer has no place to upload to", write=False)
+            raise unreadable(answer.status, "the answer has no place to upload to", write=False)
         form = str(method).upper() == "POST" or (method is None and data.get("protocol") == "multipart")
         return cls(media_id, url, "POST" if form else "PUT")
 

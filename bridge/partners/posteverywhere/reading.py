@@ -17,7 +17,7 @@ from datetime import datetime, timedelta
 from bridge.core.errors import FailureReason, PartnerError
 from bridge.core.model import Json, Post, PostState, Snapshot, Stranger, Target, TargetState
 from bridge.core.redact import Redactor
-from bridge.partners._replies import read_time
+from bridge.partners._replies import FAINT, MOST_FAILURES, ends_reading, read_time
 from bridge.partners.posteverywhere import replies
 from bridge.partners.posteverywhere.paging import PAGE, SKEW, Cursor, Page, Way
 from bridge.ports import Reading
@@ -28,9 +28,6 @@ FRESH_FOR = timedelta(minutes=15)
 """How long a sweep that does not show a post, or shows it as we hold it, is believed, since it was last read."""
 WORTH_A_PAGE = 3
 """Without `updated_after` a page is asked for only if it may save this many single reads."""
-_MOST_FAILURES = 3
-_NO_WAY = (FailureReason.DNS, FailureReason.CONNECT, FailureReason.TLS, FailureReason.RATE_LIMITED)
-_FAINT = (FailureReason.TIMEOUT, FailureReason.CLOSED, FailureReason.SERVER_ERROR, FailureReason.UNREADABLE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +198,7 @@ class Sweep:
 
     def fail(self, partner_id: str, error: PartnerError) -> bool:
         """Take a failed GET; False when the key or the way there is at fault, which ends the reading."""
-        if error.key_wide or error.reason in _NO_WAY:
+        if ends_reading(error):
             return False
         if self._rows and self._rows[0].partner_id == partner_id:
             row = self._rows.popleft()
@@ -209,8 +206,8 @@ class Sweep:
                 # Without its results it may be told as failed too early, which is better than not at all.
                 self._tell(row, shown)
         self._failed[partner_id] = error.reason
-        self._failures += error.reason in _FAINT
-        if self._failures >= _MOST_FAILURES:
+        self._failures += error.reason in FAINT
+        if self._failures >= MOST_FAILURES:
             self._budget = 0
         return True
 
@@ -218,7 +215,7 @@ class Sweep:
         """Take a failed list call: due posts are read one by one; False as in `fail`."""
         self._pages.clear()
         self.page_error = error
-        return not (error.key_wide or error.reason in _NO_WAY)
+        return not ends_reading(error)
 
     def reading(self) -> Reading:
         """Return what was learnt."""

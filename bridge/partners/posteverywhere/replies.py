@@ -19,7 +19,7 @@ from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Hosted, Json, Link, PostState, Receipt, Snapshot, Stranger, TargetSnapshot, TargetState
 from bridge.core.platforms import family
 from bridge.core.redact import Redactor
-from bridge.partners._replies import read_time
+from bridge.partners._replies import read_time, unreadable
 
 POST_STATES: Mapping[str, PostState] = MappingProxyType(
     {
@@ -63,13 +63,6 @@ def data_of(body: Json | None) -> Json:
     """Return `data`, or the body itself where it stands without an envelope, or an empty object."""
     data = (body or {}).get("data", body)
     return data if isinstance(data, Mapping) else {}
-
-
-def unreadable(status: int, what: str, *, write: bool) -> PartnerError:
-    """Make the error for a success that lacks what it must say."""
-    return PartnerError(
-        FailureReason.UNREADABLE, FailureClass.RETRYABLE, maybe_stored=write, status=status, detail=what
-    )
 
 
 def post_id(data: Json) -> str | None:

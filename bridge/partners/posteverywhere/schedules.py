@@ -6,13 +6,14 @@ Source: https://developers.posteverywhere.ai/api/get-post, read by 2026-11.
 """
 
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import orjson
 
 from bridge.core.model import Json, Receipt
 from bridge.partners._replies import read_time
 from bridge.partners.posteverywhere.replies import rows_of, schedule_of
+from bridge.partners.posteverywhere.requests import wire_time
 
 _SAME = timedelta(seconds=1)
 
@@ -35,7 +36,6 @@ def checked(receipt: Receipt, asked: datetime, data: Json) -> Receipt:
     )
     if not others:
         return receipt
-    shown = others[0].astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    message = f"the partner noted the new time, but still means to publish at {shown}; check it there"
+    message = f"the partner noted the new time, but still means to publish at {wire_time(others[0])}; check it there"
     warning = {"field": "scheduled_at", "code": "SCHEDULE_NOT_TAKEN", "message": message}
     return replace(receipt, scheduled_at=others[0], warnings=(*receipt.warnings, warning))
