@@ -233,10 +233,8 @@ def build(
         for entry in settings.tokens
         for secret in entry.token
     )
-    adopter = Adopter(kit, settings.watch, settings.retry) if settings.watch.adopt == "all" else None
-    watcher = Watcher(
-        kit, settings.publish, settings.watch, settings.retry, adopt=adopter.adopt if adopter is not None else None
-    )
+    adopt = Adopter(kit, settings.watch, settings.retry).adopt if settings.watch.adopt == "all" else None
+    watcher = Watcher(kit, settings.publish, settings.watch, settings.retry, adopt=adopt)
     keys = {name: [secret_key(secret) for secret in entry.secret] for name, entry in settings.endpoints.items()}
     fetcher = Fetcher(kit, network, settings.media, settings.publish, settings.watch)
     return Bridge(
@@ -265,7 +263,7 @@ def _metrics(settings: Settings, started: datetime) -> Metrics:
     metrics = Metrics(
         CollectorRegistry(),
         started=started,
-        sources=("api", ADOPTED, *settings.sources),
+        sources=(API, ADOPTED, *settings.sources),
         partners=settings.partners,
         endpoints=settings.endpoints,
         routes=ROUTES,

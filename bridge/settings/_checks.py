@@ -226,7 +226,7 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
         if not getattr(built["partners"][name].config, "writes", True):
             yield f"partners.{name}.writes: is off, so nothing is published, edited, retried or canceled there."
     for name, entry in built["sources"].items():
-        if min((len(secret) for secret in _secrets_of(entry.config)), default=_SHORT_TOKEN) < _SHORT_TOKEN:
+        if any(len(secret) < _SHORT_TOKEN for secret in _secrets_of(entry.config)):
             yield f"sources.{name}.secret: is shorter than {_SHORT_TOKEN} characters and may be guessed."
     for name, other in _same_accounts(built["accounts"]):
         yield f"accounts.{name}: is the same account as {other}."

@@ -11,9 +11,20 @@ from python_multipart.multipart import FormParser
 
 from bridge.core.errors import Problem
 from bridge.core.model import RawRequest
+from bridge.ports import Parsed
 
 _KEY_MOST = 255
 _MOST_FIELDS = 1000
+
+
+def read_publish(raw: RawRequest) -> Parsed:
+    """Return the publish request of a JSON or form body; `Idempotency-Key` is the key.
+
+    Raises:
+        Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
+    """
+    key = read_key(raw)
+    return Parsed("publish", (read_fields(raw),), key)
 
 
 def read_key(raw: RawRequest) -> str | None:

@@ -3,7 +3,7 @@
 from bridge.core.model import RawRequest, Verified
 from bridge.core.tokens import Tokens
 from bridge.ports import Parsed
-from bridge.sources._body import read_fields, read_key
+from bridge.sources._body import read_publish
 
 
 class Api:
@@ -25,5 +25,4 @@ class Api:
         Raises:
             Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
         """
-        key = read_key(verified.raw)
-        return Parsed("publish", (read_fields(verified.raw),), key)
+        return read_publish(verified.raw)

@@ -14,7 +14,7 @@ from bridge.core.model import RawRequest, Verified
 from bridge.core.rules import Secrets, SourceRules
 from bridge.core.signing import Check, Unverified
 from bridge.ports import Parsed
-from bridge.sources._body import read_fields, read_key
+from bridge.sources._body import read_publish
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +65,7 @@ class Generic:
         Raises:
             Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
         """
-        key = read_key(verified.raw)
-        return Parsed("publish", (read_fields(verified.raw),), key)
+        return read_publish(verified.raw)
 
 
 def _bearer(authorization: str | None) -> str:

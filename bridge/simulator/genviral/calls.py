@@ -72,8 +72,13 @@ def create(world: World, key: Key, body: Json) -> Answer:
 
 
 def _judged(world: World, content: Json, accounts: list[Account]) -> list[Json]:
-    shown = {"unreachable": world.dead_addresses(), "known": world.known_files()}
-    return rules.check_content(content, accounts, contract=world.options.contract, **shown)  # type: ignore[arg-type]  # One type a name.
+    return rules.check_content(
+        content,
+        accounts,
+        contract=world.options.contract,
+        unreachable=world.dead_addresses(),
+        known=world.known_files(),
+    )
 
 
 def _replay_name(key: Key, body: Json) -> tuple[tuple[str, str], str]:

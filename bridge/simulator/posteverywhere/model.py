@@ -241,14 +241,11 @@ class Publication:
 
 
 class Refusal(Exception):
-    """A call that ends in an error; `details` and `headers` are the vendor's, if it gives any."""
+    """A call that ends in an error; `details` are the vendor's, if it gives any."""
 
-    def __init__(
-        self, status: int, code: str, message: str, *, details: Any = None, headers: dict[str, str] | None = None
-    ) -> None:
+    def __init__(self, status: int, code: str, message: str, *, details: Any = None) -> None:
         super().__init__(code)
         self.status, self.code, self.message, self.details = status, code, message, details
-        self.headers = headers or {}
 
 
 def invalid(message: str, *, code: str = "validation_error", details: Any = None) -> Refusal:
