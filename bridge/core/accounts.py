@@ -1,6 +1,6 @@
 """What a listing of a key's accounts changes: who is connected, gone, or back, and what that opens and closes."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -142,9 +142,14 @@ def _lost(step: Step, account: Account, state: AccountState, detail: str) -> Non
     previous = account.state
     account = step.edit(account, state=state, detail=detail)
     step.tell_account(account, f"account.{account.state}", previous, detail=detail)
+    ask_person(step, account, detail)
+
+
+def ask_person(step: Step, account: Account, detail: str, waits: Sequence[str] = ()) -> None:
+    """Open the cause of an account that cannot be posted to; `waits` are the posts that are known to wait for it."""
     name = f"{account.platform} account {account.username or account.id}"
     cause = account_cause(account.partner, account.id)
-    step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, f"{name}: {detail}")
+    step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, f"{name}: {detail}", waits=list(waits))
 
 
 def mended_since(step: Step, post: Post, target: Target, seen_before: datetime | None) -> bool:

@@ -15,6 +15,7 @@ from bridge.core.model import Command, CommandKind, Post, PostState, Target, Tar
 from bridge.core.polling import MISSED
 from bridge.core.resume import end, release, still_failed
 from bridge.core.retry import Choice
+from bridge.core.states import UNSETTLED
 from bridge.core.step import Step
 from bridge.core.transitions import with_word_of_person
 
@@ -94,8 +95,7 @@ def under_way(commands: Sequence[Command]) -> dict[str, Any]:
 
 def _updates(commands: Sequence[Command]) -> list[Command]:
     """Return the updates that are not settled, oldest first."""
-    waiting = (WorkState.DUE, WorkState.PARKED)
-    found = (command for command in commands if command.kind is CommandKind.UPDATE and command.state in waiting)
+    found = (command for command in commands if command.kind is CommandKind.UPDATE and command.state in UNSETTLED)
     return sorted(found, key=lambda command: command.number)
 
 
@@ -233,8 +233,7 @@ def _publish_of(post: Post, commands: Sequence[Command]) -> Command:
     Raises:
         Problem: 409 `being_sent`.
     """
-    waiting = (WorkState.DUE, WorkState.PARKED)
-    found = next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in waiting), None)
+    found = next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in UNSETTLED), None)
     if found is not None and found.state is WorkState.PARKED and found.body is not None:
         detail = "The partner may have the post already, so it cannot be changed or canceled here. Send or drop it."
         raise Problem(409, "not_allowed_now", detail, extra={"post_id": post.id, "state": post.state})
@@ -255,7 +254,7 @@ def _parked(post: Post, commands: Sequence[Command]) -> list[Command]:
 def _supersede(step: Step, commands: Sequence[Command], reason: FailureReason, *kinds: CommandKind) -> None:
     """End work that was planned or parked: a person has decided otherwise."""
     for command in commands:
-        if command.kind in kinds and command.state in (WorkState.DUE, WorkState.PARKED) and not command.lease_until:
+        if command.kind in kinds and command.state in UNSETTLED and not command.lease_until:
             step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
 
 

@@ -7,7 +7,9 @@ later, our post takes its place.
 from collections.abc import Callable, Iterable, Sequence
 from datetime import timedelta
 
+from bridge.core.accounts import ask_person
 from bridge.core.errors import FailureReason
+from bridge.core.looking import plain
 from bridge.core.model import (
     ADOPTED,
     Command,
@@ -20,14 +22,12 @@ from bridge.core.model import (
     WorkState,
 )
 from bridge.core.polling import ENDED, MISSED
-from bridge.core.states import USABLE
+from bridge.core.states import UNSETTLED, USABLE
 from bridge.core.step import Step, account_cause
 from bridge.core.transitions import Watching, observe
 
 IN_DOUBT = timedelta(hours=24)
 """How long after we gave it up a create may still turn out to have been stored; later a person is asked first."""
-
-_OPEN = (WorkState.DUE, WorkState.PARKED)
 
 
 def may_be_ours(step: Step, stranger: Stranger, unsure: Iterable[Post]) -> bool:
@@ -36,17 +36,13 @@ def may_be_ours(step: Step, stranger: Stranger, unsure: Iterable[Post]) -> bool:
     A stranger that shows no accounts may be on any of them.
     """
     shown = {row.account for row in stranger.snapshot.targets}
-    caption = _caption(stranger.content.get("caption"))
+    caption = plain(stranger.content.get("caption"))
     return any(
-        _caption(post.content.get("caption")) == caption
+        plain(post.content.get("caption")) == caption
         and (not shown or not shown.isdisjoint(target.account for target in post.targets))
         for post in unsure
         if post.ended_at is None or step.now - post.ended_at < IN_DOUBT
     )
-
-
-def _caption(text: object) -> str:
-    return " ".join(str(text or "").split())
 
 
 def is_worth_watching(stranger: Stranger) -> bool:
@@ -111,11 +107,10 @@ def _warn_of_dead_accounts(step: Step, post: Post) -> None:
         account = step.world.accounts.get(f"{post.partner}:{target.account}")
         if account is None or account.state in USABLE:
             continue
-        detail = f"{account.platform} account {account.username or account.id}: {account.detail or account.state}"
-        cause = account_cause(post.partner, account.id)
-        if (known := step.world.causes.get(cause)) is None or not known.open:
+        known = step.world.causes.get(account_cause(account.partner, account.id))
+        if known is None or not known.open:
             step.edit(account)  # Only while it is still as it was seen: else it may be back already.
-        step.open_cause(cause, post.partner, FailureReason.ACCOUNT_INACTIVE, detail, waits=[post.id])
+        ask_person(step, account, account.detail or account.state, [post.id])
 
 
 def merge(step: Step, adopted: Post, commands: Sequence[Command], ours: str) -> None:
@@ -129,6 +124,6 @@ def merge(step: Step, adopted: Post, commands: Sequence[Command], ours: str) -> 
     post = step.edit(adopted, partner_id=None, state=PostState.VANISHED, error=detail, **ended)
     step.tell_post(post, "post.vanished", before, detail=detail, same_as=ours, partner_id=adopted.partner_id)
     for command in commands:
-        if command.state in _OPEN:
+        if command.state in UNSETTLED:
             done = {"state": WorkState.DEAD, "reason": FailureReason.CONFLICT, "settled_at": step.now}
             step.edit(command, lease_until=None, **done)

@@ -18,6 +18,7 @@ from bridge.core.errors import FailureClass, FailureReason, MediaError, PartnerE
 from bridge.core.media import addresses
 from bridge.core.model import Attempt, Command, CommandKind, Hosted, Json, Post, PostState, WorkState
 from bridge.core.resume import park
+from bridge.core.states import UNSETTLED
 from bridge.core.step import Step
 
 WAIT = timedelta(minutes=1)
@@ -32,8 +33,6 @@ MOST_BEGUN = 3
 
 MENDED = (FailureReason.MEDIA_UNREACHABLE, FailureReason.MEDIA_INVALID, FailureReason.MEDIA_TOO_LARGE)
 """Why a partner refuses addresses whose files may suit it once they were looked at, converted and brought."""
-
-_WAITING = (WorkState.DUE, WorkState.PARKED)
 
 
 def is_waiting(command: Command, post: Post) -> bool:
@@ -174,7 +173,7 @@ def plan(step: Step, post: Post, commands: Collection[Command], done: Json | Non
     """Add a fetch to a post that waits for its media, unless it has one; `done` are files that the partner has."""
     post = step.see(post)
     mine = [one for one in map(step.see, commands) if one.kind is CommandKind.FETCH and "media" not in one.payload]
-    if post.hosted is None or post.hosted or any(one.state in _WAITING for one in mine):
+    if post.hosted is None or post.hosted or any(one.state in UNSETTLED for one in mine):
         return
     kept: dict[str, Any] = dict(done or {})
     for one in mine:

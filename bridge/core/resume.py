@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from bridge.core import looking
-from bridge.core.accounts import may_probe, note_probe
+from bridge.core.accounts import ask_person, may_probe, note_probe
 from bridge.core.errors import FailureReason
 from bridge.core.model import (
     Account,
@@ -25,7 +25,7 @@ from bridge.core.polling import MISSED
 from bridge.core.retry import Choice
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.states import USABLE
-from bridge.core.step import Step, account_cause, current
+from bridge.core.step import Step, current
 
 SEEN_ACTIVE_ENOUGH = 2
 _PUTS_ON_NETWORK = frozenset({CommandKind.PUBLISH, CommandKind.RETRY})
@@ -105,10 +105,8 @@ def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRul
     accounts = _accounts(step, command, post)
     idle = [account for account in accounts if account.state not in USABLE]
     for account in idle:
-        name = f"{account.platform} account {account.username or account.id}: {account.detail or account.state}"
-        cause = account_cause(account.partner, account.id)
         step.edit(account)  # Only while it is still as it was seen: else it may be back already.
-        step.open_cause(cause, account.partner, FailureReason.ACCOUNT_INACTIVE, name, waits=[post.id])
+        ask_person(step, account, account.detail or account.state, [post.id])
     if idle:
         return
     if any(account.resumed_at and step.now < account.resumed_at + rules.resume_gap for account in accounts):

@@ -66,6 +66,10 @@ class WorkState(StrEnum):
     DEAD = "dead"
 
 
+UNSETTLED = frozenset({WorkState.DUE, WorkState.PARKED})
+"""States of work that has not come to its end."""
+
+
 class Intent(StrEnum):
     """What a sender wants. `hint` says that a partner has news; `adopt` is our own note of a post made elsewhere."""
 

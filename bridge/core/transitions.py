@@ -379,14 +379,9 @@ def retried(step: Step, post: Post, accounts: tuple[str, ...], rules: WatchRules
 
 def _waiting(targets: tuple[Target, ...], accounts: Sequence[str]) -> tuple[Target, ...]:
     """Return targets of which those that have failed on these accounts wait again."""
-    reset = {
-        "state": TargetState.WAITING,
-        "error": None,
-        "reason": None,
-        "failure": None,
-        "choice": "",
-        "retry_at": None,
-    }
-    over = [t.state is TargetState.FAILED and t.account in accounts for t in targets]
-    back = [replace(t, **reset, attempts_before=t.attempts) for t in targets]  # type: ignore[arg-type]  # One value a field.
-    return tuple(row if again else t for t, row, again in zip(targets, back, over, strict=True))
+    return tuple(_reset(t) if t.state is TargetState.FAILED and t.account in accounts else t for t in targets)
+
+
+def _reset(target: Target) -> Target:
+    waiting = replace(target, state=TargetState.WAITING, attempts_before=target.attempts)
+    return replace(waiting, error=None, reason=None, failure=None, choice="", retry_at=None)

@@ -46,10 +46,9 @@ class Fetcher:
     async def act(self, claimed: ClaimedCommand) -> Command | None:
         """Take a fetch as far as it goes now: one file; None when there is nothing to report."""
         command, post = claimed.command, claimed.post
-        commands = await self.kit.store.commands(post.id)
         step = Step(self.kit.moment(), await self.kit.world())
         if not prepare(step, command, post, self.publish):
-            fetching.follow(step, command, post, commands)
+            fetching.follow(step, command, post, await self.kit.store.commands(post.id))
             return step.see(command) if await self.kit.record(step) else None
         missing = fetching.missing(command, self._needs(step, command, post))
         if fetching.has_ended(post) or not missing:

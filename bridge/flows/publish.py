@@ -150,7 +150,7 @@ class Publisher:
             if isinstance(built, Later):
                 return await self._wait(command, built.until)
             body = built.body
-        step = Step(self.kit.moment(), await self.kit.world())
+        step = Step(self.kit.moment())
         was_lost = command.body is not None
         start(step, command, body, absent=absent)
         write = step.write()

@@ -196,6 +196,12 @@ def test_a_stranger_that_shows_no_accounts_may_be_on_any():
     assert not may_be_ours(a_step(), stranger, [])
 
 
+def test_a_caption_is_the_same_however_its_accents_are_written():
+    stranger = Stranger(a_snapshot(P.PENDING), {"caption": "Caf\u00e9  time"})
+
+    assert may_be_ours(a_step(), stranger, [an_unsent(content={"caption": "Cafe\u0301 time"})])
+
+
 @pytest.mark.parametrize("state", ALL_STATES)
 def test_what_is_gone_already_is_not_taken_in(state):
     assert is_worth_watching(a_stranger(state)) is (state is not P.VANISHED)

@@ -4,13 +4,14 @@ A caller of the API is told at once what is wrong with a request. Any other sour
 event is kept, and what cannot be sent becomes posts that are `rejected`, or the event's `reason`.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from hashlib import sha256
 
 from bridge.core.errors import FailureReason, Fault, Problem, StoreError, StoreFull
-from bridge.core.model import Event, Json, Post, PostState, RawRequest, Verified, Write
+from bridge.core.fetching import has_ended
+from bridge.core.model import Event, Json, Post, RawRequest, Verified, Write
 from bridge.core.planning import as_warnings
 from bridge.core.request import FIELDS, parse_request
 from bridge.core.rules import Limits, PublishRules, SourceRules
@@ -252,6 +253,5 @@ _OUTCOMES: dict[int, EventOutcome] = {
 
 def _is_void(posts: Iterable[Post]) -> bool:
     """Say whether there are posts, and none of them reached a partner or ever will."""
-    found: Sequence[Post] = list(posts)
-    dead = (PostState.REJECTED, PostState.CANCELED)
-    return bool(found) and all(post.state in dead and post.partner_id is None for post in found)
+    found = list(posts)
+    return bool(found) and all(map(has_ended, found))
