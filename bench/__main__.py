@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import accept, deliver, idle
+from bench import accept, deliver, hook, idle
 from bench._run import Row
 
 OUT = Path(__file__).parent / "out" / "results.json"
@@ -13,11 +13,11 @@ OUT = Path(__file__).parent / "out" / "results.json"
 
 def main() -> int:
     """Measure what is named on the command line, else everything."""
-    wanted = sys.argv[1:] or ["accept", "deliver", "idle"]
+    measures = {"accept": accept.measure, "hook": hook.measure, "deliver": deliver.measure, "idle": idle.measure}
     rows: list[Row] = []
-    for name in wanted:
+    for name in sys.argv[1:] or measures:
         sys.stderr.write(f"measuring {name} ...\n")
-        found = {"accept": accept.measure, "deliver": deliver.measure, "idle": idle.measure}[name]()
+        found = measures[name]()
         rows += found if isinstance(found, list) else [found]
     wires = [row.wire() for row in rows]
     sys.stdout.write(

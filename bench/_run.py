@@ -18,6 +18,7 @@ import yaml
 
 REPETITIONS = 5
 TOKEN = "bench-token-0123456789"
+HOOK_SECRET = "bench-hook-0123456789"
 ACCOUNT = "3e30c8d1-0bc0-42d8-9a1a-bb63fe6c3c16"
 
 
@@ -105,7 +106,13 @@ def until_listens(port: int, limit_s: float = 10.0) -> None:
 
 
 def config(
-    folder: Path, *, port: int, partner_port: int, sink_port: int, queue: int = 10_000_000
+    folder: Path,
+    *,
+    port: int,
+    partner_port: int,
+    sink_port: int,
+    queue: int = 10_000_000,
+    sources: Mapping[str, Any] | None = None,
 ) -> tuple[Path, dict[str, str]]:
     """Write a configuration with one of each; returns its path and the environment that holds its secrets."""
     tree = {
@@ -122,6 +129,7 @@ def config(
         "accounts": {"brand": {"partner": "genviral", "id": ACCOUNT}},
         "endpoints": {"ops": {"url": f"http://127.0.0.1:{sink_port}/hook", "secret": {"env": "BENCH_SECRET"}}},
         "network": {"allow": ["127.0.0.0/8"], "allow_http": True},
+        "sources": dict(sources or {}),
         "limits": {"queue": queue},
         "log": {"format": "json"},
     }
@@ -129,6 +137,7 @@ def config(
     path.write_text(yaml.safe_dump(tree))
     environ = {
         "BENCH_TOKEN": TOKEN,
+        "BENCH_HOOK": HOOK_SECRET,
         "BENCH_KEY": "gva_live_demo.simulator-secret",
         "BENCH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }

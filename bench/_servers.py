@@ -20,7 +20,8 @@ async def take(request: Request) -> Response:
 
 def bare(port: int) -> None:
     """A bare Starlette endpoint on uvicorn, set up as bridge sets it up."""
-    app = Starlette(routes=[Route("/v1/publish", take, methods=["POST"]), Route("/readyz", take)])
+    paths = ("/v1/publish", "/hooks/blog")
+    app = Starlette(routes=[*(Route(path, take, methods=["POST"]) for path in paths), Route("/readyz", take)])
     uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False)
 
 

@@ -1,8 +1,9 @@
 """Row `accept`: `POST /v1/publish` through the real service, against a bare endpoint that reads the body."""
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import orjson
 import uvloop
@@ -28,21 +29,34 @@ def requests(tag: str, count: int) -> Iterator[bytes]:
         yield post("/v1/publish", "127.0.0.1", headers, orjson.dumps(body))
 
 
-async def rate(port: int, tag: str, count: int) -> float:
-    """Answered requests a second; anything but 202 is a fault of the benchmark."""
-    load = Load(requests(tag, count), CONNECTIONS)
+async def rate(port: int, made: Iterable[bytes], count: int, status: int) -> float:
+    """Answered requests a second; any other status is a fault of the benchmark."""
+    load = Load(iter(made), CONNECTIONS)
     speed = await load.run("127.0.0.1", port)
-    if load.statuses != {202: count}:
-        raise RuntimeError(f"expected {count} times 202, got {load.statuses}")
+    if load.statuses != {status: count}:
+        raise RuntimeError(f"expected {count} times {status}, got {load.statuses}")
     return speed
 
 
 def measure(repetitions: int = REPETITIONS) -> Row:
     """Measure both, turn by turn."""
+    return measured("accept", requests, status=202, repetitions=repetitions)
+
+
+def measured(
+    row: str,
+    make: Callable[[str, int], Iterable[bytes]],
+    *,
+    status: int,
+    repetitions: int,
+    sources: Mapping[str, Any] | None = None,
+) -> Row:
+    """Send what `make` gives for a tag and a count to a bare endpoint and to a service with these sources."""
     ours, theirs = [], []
     with tempfile.TemporaryDirectory() as name:
         port, bare_port, partner_port = free_port(), free_port(), free_port()
-        path, environ = config(Path(name), port=port, partner_port=partner_port, sink_port=free_port())
+        ports = {"port": port, "partner_port": partner_port, "sink_port": free_port()}
+        path, environ = config(Path(name), **ports, sources=sources)
         with (
             process("bridge", "simulate", "genviral", "--port", str(partner_port)),
             process("bench._servers", "bare", str(bare_port)),
@@ -53,9 +67,9 @@ def measure(repetitions: int = REPETITIONS) -> Row:
                 until_listens(bare_port)
                 for turn in range(repetitions + 1):
                     count = REQUESTS if turn else WARM_UP
-                    other = uvloop.run(rate(bare_port, f"bare{turn}", count))
-                    mine = uvloop.run(rate(port, f"ours{turn}", count))
+                    other = uvloop.run(rate(bare_port, make(f"bare{turn}", count), count, 202))
+                    mine = uvloop.run(rate(port, make(f"ours{turn}", count), count, status))
                     if turn:
                         theirs.append(other)
                         ours.append(mine)
-    return Row("accept", "events/s", "bare Starlette endpoint that reads the body and answers 202", ours, theirs)
+    return Row(row, "events/s", "bare Starlette endpoint that reads the body and answers 202", ours, theirs)

@@ -16,6 +16,7 @@ from sqlalchemy import make_url
 
 from bridge import partners, sources
 from bridge.core.errors import StoreError
+from bridge.core.hook_rules import HookRules
 from bridge.core.model import ADOPTED, Endpoint, PostState
 from bridge.core.redact import Redactor
 from bridge.core.rules import SourceRules
@@ -27,27 +28,35 @@ from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
 from bridge.flows.adopt import Adopter
 from bridge.flows.deliver import Deliverer
+from bridge.flows.feeds import Feeds, Followed
 from bridge.flows.fetch import Fetcher
 from bridge.flows.ingest import API, Ingest, Look
+from bridge.flows.lookups import Lookups
 from bridge.flows.publish import Publisher
 from bridge.flows.resume import Resumer
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
 from bridge.net import GuardedClient
-from bridge.ports import Clock, Due, Store
+from bridge.ports import Clock, Due, Source, Store
 from bridge.schedule import Schedule
 from bridge.settings import Kinds, Settings
+from bridge.sources.feed import parse as parse_feed
 from bridge.store import open_store
 from bridge.web import ROUTES, Web
 
 log = structlog.get_logger("bridge")
 
-KINDS = Kinds(partners=partners.CONFIGS, sources=sources.CONFIGS)
+KINDS = Kinds(
+    partners=partners.CONFIGS,
+    sources=sources.CONFIGS,
+    source_faults=lambda kind, config: sources.KINDS[kind].faults(config),
+)
 """The configuration types of every kind of partner and source."""
 
-JOBS = ("posts", "accounts", "resume", "gauges", "retention")
+JOBS = ("posts", "accounts", "resume", "feeds", "gauges", "retention")
 _GAUGES = timedelta(seconds=10)
+_FEEDS = timedelta(seconds=30)
 _RETENTION = timedelta(minutes=10)
 _PRUNE_AT_ONCE = 500
 
@@ -73,6 +82,8 @@ class Bridge:
     deliverer: Deliverer
     watcher: Watcher
     resumer: Resumer
+    feeds: Feeds
+    lookups: Lookups
     waiters: Waiters
     actions: Actions
     schedule: Schedule
@@ -110,16 +121,24 @@ class Bridge:
         self.schedule.every("accounts", watch.accounts_every, self.watcher.accounts)
         self.schedule.every("posts", watch.tick, self.watcher.posts)
         self.schedule.every("resume", watch.tick, self.resumer.tick)
+        if self.feeds.feeds:
+            self.schedule.every("feeds", _FEEDS, self.feeds.tick, first=_GAUGES)
         self.schedule.every("gauges", _GAUGES, self.gauges, first=_GAUGES)
         self.schedule.every("retention", _RETENTION, self.retention, first=_RETENTION)
         self.schedule.start()
-        self._pumps = [asyncio.create_task(flow.pump.run()) for flow in (self.publisher, self.deliverer)]
+        self._pumps = [asyncio.create_task(flow.pump.run()) for flow in self._pumped]
+
+    @property
+    def _pumped(self) -> tuple[Publisher, Deliverer, Lookups]:
+        return self.publisher, self.deliverer, self.lookups
 
     def _wake(self, due: Due) -> None:
         if Due.COMMANDS in due:
             self.publisher.pump.wake()
         if Due.DELIVERIES in due:
             self.deliverer.pump.wake()
+        if Due.LOOKUPS in due:
+            self.lookups.pump.wake()
 
     def drain(self) -> None:
         """Refuse new work from now on, and answer everybody who waits."""
@@ -128,7 +147,7 @@ class Bridge:
     async def stop(self, limit: timedelta) -> None:
         """Finish or release what is in flight within `limit`."""
         self.drain()
-        pumps = [flow.pump.stop(limit.total_seconds()) for flow in (self.publisher, self.deliverer)]
+        pumps = [flow.pump.stop(limit.total_seconds()) for flow in self._pumped]
         await asyncio.gather(self.waiters.drain(), self.schedule.stop(limit), self.ingest.hints.stop(), *pumps)
         await asyncio.gather(*self._pumps, return_exceptions=True)
 
@@ -237,14 +256,17 @@ def build(
     watcher = Watcher(kit, settings.publish, settings.watch, settings.retry, adopt=adopt)
     keys = {name: [secret_key(secret) for secret in entry.secret] for name, entry in settings.endpoints.items()}
     fetcher = Fetcher(kit, network, settings.media, settings.publish, settings.watch)
+    ingest = _ingest(kit, settings, tokens, watcher.look)
     return Bridge(
         settings=settings,
         kit=kit,
-        ingest=_ingest(kit, settings, tokens, watcher.look),
+        ingest=ingest,
         publisher=Publisher(kit, settings.publish, settings.watch, watcher.listing, fetcher.act),
         deliverer=Deliverer(kit, settings.deliver, network, keys, redactor),
         watcher=watcher,
         resumer=Resumer(kit, settings.publish, settings.watch),
+        feeds=Feeds(kit, network, followed(settings), ingest.take, parse_feed),
+        lookups=Lookups(kit, network, ingest.sources, ingest.take, settings.publish),
         waiters=Waiters(store),
         actions=Actions(kit),
         schedule=Schedule(metrics.job),
@@ -253,10 +275,19 @@ def build(
 
 
 def _ingest(kit: Kit, settings: Settings, tokens: Tokens, look: Look) -> Ingest:
-    configs = {name: entry.config for name, entry in settings.sources.items()}
-    given = {API: sources.Api(tokens), **{name: sources.build(name, config) for name, config in configs.items()}}
-    own = {name: config for name, config in configs.items() if isinstance(config, SourceRules)}
+    hooks = {name: sources.build(name, entry.kind, entry.config) for name, entry in settings.sources.items()}
+    given: dict[str, Source] = {API: sources.Api(tokens), **hooks}
+    own = {name: entry.config for name, entry in settings.sources.items() if isinstance(entry.config, SourceRules)}
     return Ingest(kit, settings.publish, settings.limits, given, own=own, look=look)
+
+
+def followed(settings: Settings) -> list[Followed]:
+    """Return the sources whose feed is read: those of the kind `feed`, and any other for what its hook missed."""
+    return [
+        Followed(name, entry.config, hooked=entry.kind != "feed")
+        for name, entry in settings.sources.items()
+        if isinstance(entry.config, HookRules) and entry.config.feed
+    ]
 
 
 def _metrics(settings: Settings, started: datetime) -> Metrics:

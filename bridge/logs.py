@@ -28,6 +28,7 @@ _LEAST_LEVEL = {
     "asyncio": logging.WARNING,
     "httpcore": logging.WARNING,
     "httpx": logging.WARNING,
+    "python_multipart": logging.CRITICAL,  # Warns with words of the sender; what it cannot read, we refuse.
     "uvicorn.access": logging.WARNING,
 }
 _RENDERING = orjson.OPT_UTC_Z | orjson.OPT_NON_STR_KEYS

@@ -28,7 +28,7 @@ from bridge.core.errors import BridgeError, FailureReason
 _AddressInfo = tuple[int, int, int, str, tuple[Any, ...]]
 
 MAX_BODY = 16 * 1024
-"""How much of an answer is read, in bytes; the rest is thrown away with its connection."""
+"""How much of an answer is read unless more is asked for, in bytes; the rest is thrown away with its connection."""
 
 _LARGE_BODY = 1024 * 1024
 _DNS_CACHE_S = 30
@@ -57,7 +57,7 @@ class NetError(BridgeError):
 class Reply:
     """An answer of any status, redirects included.
 
-    `headers` finds names in any case. `body` is the first 16 KB as they were sent: still packed, if they were.
+    `headers` finds names in any case. `body` is the beginning of what was sent, as it was: still packed, if it was.
     """
 
     status: int
@@ -100,6 +100,7 @@ class _Request:
     target: URL
     headers: Mapping[str, str]
     body: bytes | None
+    most: int
 
 
 @dataclass(slots=True)
@@ -163,7 +164,14 @@ class GuardedClient:
         return await self.request("POST", url, headers=headers, body=body, timeout_s=timeout_s)
 
     async def request(
-        self, method: str, url: str, *, headers: Mapping[str, str], timeout_s: float, body: bytes | None = None
+        self,
+        method: str,
+        url: str,
+        *,
+        headers: Mapping[str, str],
+        timeout_s: float,
+        body: bytes | None = None,
+        most: int = MAX_BODY,
     ) -> Reply:
         """Send one request and return the answer, whatever its status.
 
@@ -173,12 +181,13 @@ class GuardedClient:
             headers: added to our own; the caller's win.
             timeout_s: for everything, from looking up the name to the last byte that is read.
             body: the exact bytes to send.
+            most: how many bytes of the answer's body are read; one that has as many may have had more.
 
         Raises:
             NetError: there was no usable answer.
         """
         sessions = self._opened_sessions()
-        request = _Request(method, _parsed(url, self._schemes), headers, body)
+        request = _Request(method, _parsed(url, self._schemes), headers, body, most)
         started = time.perf_counter()
         with _watched() as dialling:
             status, found, content = await _sent(sessions, request, dialling, timeout_s)
@@ -272,14 +281,18 @@ async def _exchange(session: aiohttp.ClientSession, request: _Request, timeout_s
         allow_redirects=False,
         timeout=aiohttp.ClientTimeout(total=timeout_s),
     ) as response:
-        return response.status, response.headers, await _beginning(response)
+        return response.status, response.headers, await _beginning(response, request.most)
 
 
-async def _beginning(response: aiohttp.ClientResponse) -> bytes:
+async def _beginning(response: aiohttp.ClientResponse, most: int) -> bytes:
     content = response.content
-    body = await content.read(MAX_BODY)
-    while len(body) < MAX_BODY and not content.at_eof():
-        body += await content.read(MAX_BODY - len(body))
+    body = await content.read(most)
+    if len(body) < most and not content.at_eof():
+        parts, size = [body], len(body)
+        while size < most and not content.at_eof():
+            parts.append(await content.read(most - size))
+            size += len(parts[-1])
+        body = b"".join(parts)
     if not content.at_eof():
         response.close()
     return body

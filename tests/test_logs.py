@@ -121,6 +121,12 @@ def test_libraries_that_tell_of_every_request_are_kept_quiet(lines, name):
     assert lines.text() == ""
 
 
+def test_words_of_a_sender_that_a_library_warns_with_are_not_written(lines):
+    logging.getLogger("python_multipart.multipart").warning("Unknown Content-Transfer-Encoding: %r", b"words")
+
+    assert lines.json() == []
+
+
 def test_an_odd_level_of_a_library_is_rounded_down(lines):
     logging.getLogger("library").log(25, "louder than info")
 

@@ -110,6 +110,22 @@ CALLS = {
         lambda m: m.event("api", "accepted", 3),
         {"events_total": ({"source": "api", "outcome": "accepted"}, 3)},
     ),
+    "skipped": (
+        lambda m: m.event("blog", "skipped"),
+        {"events_total": ({"source": "blog", "outcome": "skipped"}, 1)},
+    ),
+    "swept": (
+        lambda m: m.feed_swept("blog", "unchanged"),
+        {"feed_sweeps_total": ({"source": "blog", "outcome": "unchanged"}, 1)},
+    ),
+    "entry": (
+        lambda m: m.feed_entry("blog", "too_old", 3),
+        {"feed_entries_total": ({"source": "blog", "outcome": "too_old"}, 3)},
+    ),
+    "lookup": (
+        lambda m: m.lookup("blog", "later"),
+        {"lookups_total": ({"source": "blog", "outcome": "later"}, 1)},
+    ),
     "auth": (
         lambda m: m.auth_failure("blog", Check.FORGED),
         {"auth_failures_total": ({"source": "blog", "reason": "forged"}, 1)},

@@ -307,6 +307,18 @@ async def test_only_the_beginning_of_a_long_answer_is_read(framing):
     assert reply.body == b"x" * MAX_BODY
 
 
+async def test_as_much_of_an_answer_is_read_as_is_asked_for():
+    long = answering(b"HTTP/1.1 200 OK\r\n\r\n" + b"x" * 10 * MAX_BODY)
+    async with listening(long) as receiver, open_client() as client:
+        url = f"http://127.0.0.1:{receiver.port}/"
+        bodies = [
+            (await client.request("GET", url, headers={}, timeout_s=5.0, most=most)).body
+            for most in (1, 3 * MAX_BODY, 99 * MAX_BODY)
+        ]
+
+    assert [len(body) for body in bodies] == [1, 3 * MAX_BODY, 10 * MAX_BODY]
+
+
 async def test_a_packed_answer_is_not_unpacked():
     bomb = gzip.compress(b"\0" * 10_000_000)
     answer = b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: %d\r\n\r\n%b" % (len(bomb), bomb)

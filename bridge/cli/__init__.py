@@ -1,4 +1,4 @@
-"""The command line: `bridge serve | check | init | migrate | simulate | demo | version`.
+"""The command line: `bridge serve | check | init | migrate | preview | simulate | demo | version`.
 
 Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast.
 """
@@ -37,6 +37,7 @@ def _parser() -> argparse.ArgumentParser:
     ):
         _add_config(verbs.add_parser(name, help=text, description=text))
     _add_init(verbs.add_parser("init", help="write a first configuration from a partner's key"))
+    _add_preview(verbs.add_parser("preview", help="show what a source would make of a payload"))
     demo = verbs.add_parser("demo", help="see it work, beside simulated partners; needs nothing else")
     demo.add_argument("--keep", action="store_true", help="leave it running and print the addresses")
     simulate = verbs.add_parser("simulate", help="run a stand-in for a partner")
@@ -64,3 +65,15 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
         "--force", action="store_true", help="replace files that are there; they are kept as NAME.old, NAME.old.2 ..."
     )
     parser.add_argument("--yes", "-y", action="store_true", help="do not ask what has a default")
+
+
+def _add_preview(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Show what the running service would make of a payload. Nothing is stored or sent."
+    _add_config(parser)
+    parser.add_argument("source", help="the name under `sources`")
+    parser.add_argument("file", type=Path, help="the body as it is sent; - reads standard input")
+    parser.add_argument("--header", "-H", action="append", default=[], metavar="'NAME: VALUE'", help="as the sender's")
+    parser.add_argument("--query", default="", metavar="TEXT", help="what stands after ? in the address")
+    parser.add_argument("--url", metavar="URL", help="where the service is; else `server` of the configuration")
+    parser.add_argument("--token-env", default="BRIDGE_TOKEN", metavar="NAME", help="the token's variable: %(default)s")
+    parser.add_argument("--json", action="store_true", help="show everything, as JSON")

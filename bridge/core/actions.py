@@ -38,20 +38,24 @@ def edit(
     targets: tuple[Target, ...] | None,
     *,
     hosts: Sequence[str] = (),
+    later: bool = False,
 ) -> Command | None:
     """Change a post; returns the command when its partner must be asked, None when it is done.
 
     `changes` holds content fields (None clears one) and `scheduled_at` (an aware datetime, or None for "now"). Changes
     that have not begun to go to the partner go with these; the store lets none overtake another. `hosts` are the
-    addresses of changed media that must be stored with the partner first.
+    addresses of changed media that must be stored with the partner first. `later` says that a change of what is being
+    sent right now waits for that, instead of being refused: for a caller that nobody can ask to come back.
     """
-    if is_unsent(post):
+    waits = later and _is_being_sent(post, commands)
+    if is_unsent(post) and not waits:
         publish = _publish_of(post, commands)
         if "media" in changes:
             post = _host_anew(step, post, commands, hosts)
         _edit_here(step, post, publish, changes, targets)
         return None
-    _refuse_unless(post, CHANGEABLE, "changed")
+    if not waits:
+        _refuse_unless(post, CHANGEABLE, "changed")
     wire = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in changes.items()}
     if targets is not None:
         wire["accounts"] = [{"id": target.account} for target in targets]
@@ -124,9 +128,13 @@ def _edit_here(
     step.tell_post(post, "post.updated", step.see(post).state, changed=changed)
 
 
-def cancel(step: Step, post: Post, commands: Sequence[Command]) -> Command | None:
-    """Take a post back; returns the command when its partner must be asked, None when it is done."""
-    if is_unsent(post):
+def cancel(step: Step, post: Post, commands: Sequence[Command], *, later: bool = False) -> Command | None:
+    """Take a post back; returns the command when its partner must be asked, None when it is done.
+
+    `later` as in `edit`.
+    """
+    waits = later and _is_being_sent(post, commands)
+    if is_unsent(post) and not waits:
         step.edit(_publish_of(post, commands), state=WorkState.DEAD, reason=FailureReason.CANCELED, settled_at=step.now)
         _supersede(step, commands, FailureReason.CANCELED, CommandKind.FETCH)
         before = post.state
@@ -134,9 +142,15 @@ def cancel(step: Step, post: Post, commands: Sequence[Command]) -> Command | Non
         post = step.edit(post, state=PostState.CANCELED, reason=FailureReason.CANCELED, error=None, **ended)
         step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
         return None
-    _refuse_unless(post, CHANGEABLE, "canceled")
+    if not waits:
+        _refuse_unless(post, CHANGEABLE, "canceled")
     _supersede(step, commands, FailureReason.CANCELED, CommandKind.RETRY, CommandKind.UPDATE, CommandKind.FETCH)
     return step.new_command(post, CommandKind.CANCEL, step.now)
+
+
+def keep(step: Step, commands: Sequence[Command]) -> None:
+    """Let a post stay after all: no cancel of it that has not begun goes to the partner any more."""
+    _supersede(step, commands, FailureReason.DROPPED, CommandKind.CANCEL)
 
 
 def retry(step: Step, post: Post, commands: Sequence[Command]) -> Command:
@@ -233,7 +247,7 @@ def _publish_of(post: Post, commands: Sequence[Command]) -> Command:
     Raises:
         Problem: 409 `being_sent`.
     """
-    found = next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in UNSETTLED), None)
+    found = _unsettled_publish(commands)
     if found is not None and found.state is WorkState.PARKED and found.body is not None:
         detail = "The partner may have the post already, so it cannot be changed or canceled here. Send or drop it."
         raise Problem(409, "not_allowed_now", detail, extra={"post_id": post.id, "state": post.state})
@@ -241,6 +255,18 @@ def _publish_of(post: Post, commands: Sequence[Command]) -> Command:
         detail = "The post is being sent right now. Ask again in a few seconds."
         raise Problem(409, "being_sent", detail, retry_after=_SOON, extra={"post_id": post.id})
     return found
+
+
+def _unsettled_publish(commands: Sequence[Command]) -> Command | None:
+    return next((c for c in commands if c.kind is CommandKind.PUBLISH and c.state in UNSETTLED), None)
+
+
+def _is_being_sent(post: Post, commands: Sequence[Command]) -> bool:
+    """Say whether a publish is under way that ends by itself; one that waits for a person's word does not."""
+    found = _unsettled_publish(commands)
+    if found is None or not is_unsent(post):
+        return False
+    return found.state is WorkState.DUE and (found.body is not None or found.lease_until is not None)
 
 
 def _parked(post: Post, commands: Sequence[Command]) -> list[Command]:

@@ -6,6 +6,7 @@ BridgeError
 ├── Problem            what a caller of our HTTP API is told (RFC 9457)
 ├── StoreError         the database refused or is gone
 │   ├── StoreBusy      try again soon: locked, restarting, too many waiting
+│   │   └── StoreOvertaken  another write came first; decide anew
 │   └── StoreFull      no space; nothing was written
 ├── Conflict           a step found its rows changed under it, again and again
 └── SettingsError      the configuration has faults, all listed
@@ -70,6 +71,7 @@ class FailureReason(StrEnum):
     KEY_BLOCKED = "key_blocked"
     OTHER_WORKSPACE = "other_workspace"
     KEY_CONFLICT = "key_conflict"
+    BRAKE = "brake"
     NEEDS_HUMAN = "needs_human"
     TOO_LATE = "too_late"
     GAVE_UP = "gave_up"
@@ -195,6 +197,10 @@ class StoreError(BridgeError):
 
 class StoreBusy(StoreError):
     """The database is locked, restarting, or too much waits for it; the same call may succeed soon."""
+
+
+class StoreOvertaken(StoreBusy):
+    """Another write came in between and a row is not what it was; what was decided has to be decided anew."""
 
 
 class StoreFull(StoreError):

@@ -212,6 +212,12 @@ def has_ended(post: Post) -> bool:
     return post.partner_id is None and post.state in (PostState.REJECTED, PostState.CANCELED)
 
 
+def is_moot(command: Command, post: Post) -> bool:
+    """Say whether nothing is left for a command to do: what waited to change a post ends with its publish."""
+    unsure = post.state is PostState.UNKNOWN and post.partner_id is None and command.kind is not CommandKind.PUBLISH
+    return command.kind is not CommandKind.FETCH and (unsure or has_ended(post))
+
+
 def as_refusal(error: MediaError) -> PartnerError:
     """Return why a file could not be brought in the form that decisions about commands take."""
     failure = FailureClass.TERMINAL if error.final else FailureClass.RETRYABLE

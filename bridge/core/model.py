@@ -1,6 +1,6 @@
 """The nouns, in the order data meets them; frozen, without behaviour beyond what follows from their own fields.
 
-`RawRequest` -> `Verified` -> `Event` -> `Post` and `Command` -> `Receipt`;
+`RawRequest` -> `Verified` -> `Item` -> `Event` -> `Post` and `Command` -> `Receipt`;
 `Snapshot` -> `OutboundEvent` (a told transition) -> `Delivery` -> `Attempt`.
 `Account`, `Key`, `Cause` and `Endpoint` are the things that have a state of their own.
 Every row that changes carries `version`: a write names the version it makes, so a stale writer is refused.
@@ -21,6 +21,12 @@ from bridge.core.answers import Snapshot as Snapshot
 from bridge.core.answers import Stranger as Stranger
 from bridge.core.answers import TargetSnapshot as TargetSnapshot
 from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.inbound import FeedState as FeedState
+from bridge.core.inbound import Item as Item
+from bridge.core.inbound import Lookup as Lookup
+from bridge.core.inbound import RawRequest as RawRequest
+from bridge.core.inbound import SourceObject as SourceObject
+from bridge.core.inbound import Verified as Verified
 from bridge.core.states import AccountState as AccountState
 from bridge.core.states import AttemptOutcome as AttemptOutcome
 from bridge.core.states import CommandKind as CommandKind
@@ -31,40 +37,6 @@ from bridge.core.states import WorkState as WorkState
 
 ADOPTED = "adopted"
 """The source of posts that were not sent through us."""
-
-
-@dataclass(frozen=True, slots=True)
-class RawRequest:
-    """An HTTP request exactly as it arrived, not yet trusted."""
-
-    method: str
-    path: str
-    query: str
-    public_url: str
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
-    received_at: datetime
-
-    def header(self, name: str) -> str | None:
-        """Return the first header of that (lower-case) name, or None."""
-        for key, value in self.headers:
-            if key == name:
-                return value
-        return None
-
-
-@dataclass(frozen=True, slots=True)
-class Verified:
-    """A request whose sender was checked. Only a source's `verify` makes one.
-
-    `scope` names who sent it (`token:zapier`, `source:blog`): dedupe keys are unique within it.
-    `accounts` are the patterns of account names this sender may publish to; empty means all.
-    """
-
-    raw: RawRequest
-    source: str
-    scope: str
-    accounts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -395,6 +367,9 @@ class Write:
     keys: tuple[Key, ...] = ()
     causes: tuple[Cause, ...] = ()
     endpoints: tuple[Endpoint, ...] = ()
+    objects: tuple[SourceObject, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
+    feeds: tuple[FeedState, ...] = ()
     events: tuple[OutboundEvent, ...] = ()
     free_keys: tuple[str, ...] = ()
     kill_deliveries_of: tuple[str, ...] = ()

@@ -7,9 +7,9 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from bridge.core.captions import content_for, fill_caption, is_uniform
+from bridge.core.captions import content_for, is_uniform
+from bridge.core.directory import Wanted, partner_external_id, targets
 from bridge.core.errors import FailureReason, Fault
-from bridge.core.mapping import Wanted, partner_external_id, targets
 from bridge.core.model import Account, Event, Json, Post
 from bridge.core.platforms import family
 from bridge.core.request import PublishRequest, invalid
@@ -61,17 +61,18 @@ def make_parts(request: PublishRequest, rules: SourceRules, wanted: Sequence[Wan
 
     Without accounts there is one part without any: what is wrong with the caption is told all the same.
     """
-    if not is_uniform(request, rules) and not wanted:
-        return [Part(request.content, [])]
     if is_uniform(request, rules):
-        content, faults = fill_caption(request.content, rules.caption)
+        content, faults = content_for("", request, rules)
         names = dict.fromkeys([item.partner for item in wanted])
         if len(names) <= 1:
             return [Part(content, wanted, tuple(faults))]
         return [Part(content, [item for item in wanted if item.partner == name], tuple(faults)) for name in names]
+    if not wanted:
+        return [Part(request.content, [])]
     found: dict[tuple[str, str, tuple[Fault, ...]], Part] = {}
     for item in wanted:
-        content, faults = content_for(item.account.platform if item.account else "", request, rules)
+        platform = item.account.platform if item.account else ""
+        content, faults = content_for(platform, request, rules, item.partner)
         place = (item.partner, str(content.get("caption", "")), tuple(faults))
         part = found.get(place) or Part(content, [], tuple(faults), caption_field(request, item))
         found[place] = replace(part, wanted=[*part.wanted, item])

@@ -44,7 +44,7 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
     """
     fresh = command.body is None
     key = step.world.keys.get(command.partner)
-    if command.kind is CommandKind.PUBLISH and fresh and fetching.has_ended(post):
+    if fresh and fetching.is_moot(command, post):
         step.edit(command, state=WorkState.DEAD, reason=post.reason, settled_at=step.now, lease_until=None)
     elif key is not None and key.blocked is not None and not is_probe(key, command):
         _park_for_key(step, command, post, key)

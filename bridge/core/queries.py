@@ -45,7 +45,10 @@ class Timeline:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """Numbers for the gauges; `queue`, `oldest` by `commands`, `deliveries`, `commands_parked`, `deliveries_dead`."""
+    """Numbers for the gauges.
+
+    `queue` and `oldest` are by `commands`, `deliveries`, `lookups` (due), `commands_parked` and `deliveries_dead`.
+    """
 
     posts: Mapping[tuple[str, str], int]
     accounts: Mapping[tuple[str, str, str], int]
@@ -60,3 +63,4 @@ class Due(Flag):
     NOTHING = 0
     COMMANDS = auto()
     DELIVERIES = auto()
+    LOOKUPS = auto()

@@ -47,8 +47,10 @@ EDITABLE = (
 )
 _OWN_NAME = {"text": "caption"}
 _SPACE = re.compile(r"\s")
-_VIDEO = ("mp4", "mov", "m4v", "avi")
+VIDEO = ("mp4", "mov", "m4v", "avi")
 _IMAGE = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "tif", "tiff", "bmp")
+MOST_TITLE, MOST_EXCERPT = 1_000, 10_000
+"""How many characters a title and an excerpt may have."""
 _FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
 _SUGGESTIONS = 20
 """How many unknown fields get a suggestion: each costs a comparison with every known one."""
@@ -68,7 +70,8 @@ class PublishRequest:
 
     `accounts` None means "the default"; `captions` go over the content's `caption`, by `platforms.platform_word`;
     `clear` names fields that were sent as null (an update clears them); `dedupe` False turns the content hash off for
-    this request.
+    this request. `context` are further names that the templates of its captions see, and `derived` the fields that we
+    made of what the sender says elsewhere, which a configuration may replace; neither is kept.
     """
 
     given: Json
@@ -81,6 +84,8 @@ class PublishRequest:
     clear: frozenset[str] = frozenset()
     dedupe: bool = True
     warnings: tuple[Json, ...] = ()
+    context: Json = field(default_factory=dict)
+    derived: frozenset[str] = frozenset()
 
     @property
     def fingerprint(self) -> str:
@@ -148,7 +153,7 @@ class _Reader:
 
     def address(self, name: str) -> str | None:
         value = self.text(name)
-        if value is not None and not _is_url(value):
+        if value is not None and not is_url(value):
             return self.fault(name, "is not an http(s) URL", "Send a full address, such as https://example.com/a.")
         return value
 
@@ -288,7 +293,7 @@ def _media(reader: _Reader) -> Json | None:
     urls = [value] if isinstance(value, str) else value
     if not isinstance(urls, Sequence) or not all(isinstance(item, str) for item in urls):
         return reader.fault("media", "is neither an object, a URL nor a list of URLs", _MEDIA_FORM)
-    bad = [place for place, item in enumerate(urls) if not _is_url(item)]
+    bad = [place for place, item in enumerate(urls) if not is_url(item)]
     if bad:
         for place in bad:
             reader.fault(f"media[{place}]" if len(urls) > 1 else "media", "is not an http(s) URL", _MEDIA_FORM)
@@ -296,9 +301,9 @@ def _media(reader: _Reader) -> Json | None:
     endings = {urlsplit(item).path.rsplit(".", 1)[-1].lower() for item in urls}
     if endings <= set(_IMAGE):
         return {"type": "slideshow", "urls": list(urls)}
-    if endings <= set(_VIDEO) and len(urls) == 1:
+    if endings <= set(VIDEO) and len(urls) == 1:
         return {"type": "video", "url": urls[0]}
-    if endings <= set(_VIDEO):
+    if endings <= set(VIDEO):
         return reader.fault("media", f"has {len(urls)} videos", "Send one video, or 1 to 35 images.")
     return reader.fault("media", "does not show by its ending whether it is a video or images", _MEDIA_FORM)
 
@@ -318,10 +323,10 @@ def read_media(value: object) -> Json | None:
 
 def _media_object(reader: _Reader, media: dict[str, Any]) -> Json | None:
     """The partner's own form; fields that we do not know are kept."""
-    if media.get("type") == "video" and _is_url(media.get("url")):
+    if media.get("type") == "video" and is_url(media.get("url")):
         return media
     urls = media.get("urls")
-    if media.get("type") == "slideshow" and isinstance(urls, list) and urls and all(_is_url(url) for url in urls):
+    if media.get("type") == "slideshow" and isinstance(urls, list) and urls and all(is_url(url) for url in urls):
         return media
     if media.get("type") == "video":
         return reader.fault("media.url", "is not an http(s) URL", _MEDIA_FORM)
@@ -343,16 +348,17 @@ _READERS: Mapping[str, Callable[[_Reader], object]] = MappingProxyType(
         "tiktok": lambda reader: reader.object("tiktok"),
         "pinterest": lambda reader: reader.object("pinterest"),
         "settings": lambda reader: reader.object("settings"),
-        "title": lambda reader: reader.text("title", 1000),
+        "title": lambda reader: reader.text("title", MOST_TITLE),
         "url": lambda reader: reader.address("url"),
-        "excerpt": lambda reader: reader.text("excerpt", 10_000),
+        "excerpt": lambda reader: reader.text("excerpt", MOST_EXCERPT),
         "tags": lambda reader: reader.words("tags"),
     }
 )
 """Field -> how it is read, in the order in which faults are told. `caption` also reads `text`."""
 
 
-def _is_url(value: object) -> bool:
+def is_url(value: object) -> bool:
+    """Say whether something is a full http(s) address that a request may hold."""
     if not isinstance(value, str) or len(value) > 4096 or _SPACE.search(value):
         return False
     try:

@@ -9,10 +9,11 @@ from datetime import datetime
 
 from bridge.core import looking
 from bridge.core.accounts import ask_person, may_probe, note_probe
-from bridge.core.errors import FailureReason
+from bridge.core.errors import FailureReason, Problem
 from bridge.core.model import (
     Account,
     AccountState,
+    Cause,
     Command,
     CommandKind,
     Post,
@@ -25,7 +26,7 @@ from bridge.core.polling import MISSED
 from bridge.core.retry import Choice
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.states import USABLE
-from bridge.core.step import Step, current
+from bridge.core.step import Step, current, freed_cause, remedy
 
 SEEN_ACTIVE_ENOUGH = 2
 _PUTS_ON_NETWORK = frozenset({CommandKind.PUBLISH, CommandKind.RETRY})
@@ -84,15 +85,48 @@ def _probes(step: Step, parked: Sequence[tuple[Command, Post]], watch: WatchRule
     return {waiting[cause][0].id for cause, at in latest.items() if step.now - at >= watch.probe_every}
 
 
-def idle_plans(step: Step, waiting: Collection[str]) -> list[str]:
-    """Return the open plan causes that nothing waits for: no probe will ever close them."""
-    plans = (cause for cause in step.world.causes.values() if cause.kind == "plan" and cause.open)
-    return [cause.id for cause in plans if cause.id not in waiting]
+def idle_causes(step: Step, waiting: Collection[str]) -> list[str]:
+    """Return the open causes that nothing waits for and nothing else will close.
+
+    No probe ends that of a plan any more; what waited for that of a source was sent or dropped one by one.
+    """
+    found = (cause for cause in step.world.causes.values() if cause.kind in ("plan", "source") and cause.open)
+    return [cause.id for cause in found if cause.id not in waiting]
+
+
+def let_go(step: Step, cause_id: str) -> Cause:
+    """Close the cause of a source on a person's word; `set_free` sees to it that what waits goes whatever comes later.
+
+    Raises:
+        Problem: 404; 409 for one that only ends with what is wrong, and for one that is closed.
+    """
+    cause = step.world.causes.get(cause_id)
+    if cause is None:
+        raise Problem(404, "no_such_cause", f"There is no cause {cause_id[:60]!r}. GET /v1/causes lists them.")
+    if cause.kind != "source":
+        detail = f"This cause closes by itself when it is gone. {remedy(cause.kind, cause.reason)}"
+        raise Problem(409, "not_allowed_now", detail)
+    if not cause.open:
+        raise Problem(409, "closed", "This cause is closed already; what waited for it goes, or has gone.")
+    step.close_cause(cause_id, "a person let go what waits")
+    return step.see(cause)
+
+
+def set_free(step: Step, commands: Sequence[Command], cause: Cause) -> None:
+    """Take what waited for a cause when a person closed it out of its reach: it may open again before all have gone.
+
+    They still go one an account every `resume_gap`; what came since waits for a word of its own.
+    """
+    for command in commands:
+        waited = cause.closed_at is not None and (command.parked_at or step.now) <= cause.closed_at
+        if command.cause == cause.id and waited:
+            step.edit(command, cause=freed_cause(cause.id))
 
 
 def _release_or_wait(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
     """Let a command go when its accounts are usable and had their gap; park it for a person when it is too late."""
-    late = step.now - _due(command, post) > rules.max_late
+    # Whoever closes the cause of a source has looked at what waits, and wants it, however long that took.
+    late = not command.cause.startswith("source:") and step.now - _due(command, post) > rules.max_late
     if late and looking.may_be_stored(command):
         # It may be live: whether it is too late is asked once it is known to be absent.
         command = step.edit(command, progress={**(command.progress or {}), "late": True})

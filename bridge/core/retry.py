@@ -1,7 +1,9 @@
 """When to try again: one place that counts, for partner commands, failed targets and webhook deliveries."""
 
+import math
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from enum import StrEnum
 from functools import lru_cache
 
@@ -12,6 +14,26 @@ from bridge.core.times import spread
 
 MEDIA_TRIES = 3
 """How often `media_unreachable` and `unknown_accounts` are tried: fresh uploads and lists need a moment, no more."""
+
+LONGEST_RETRY_AFTER = timedelta(days=7)
+
+
+def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
+    """Read a Retry-After header, seconds or an HTTP date, as 0 to 7 days; None when absent or senseless."""
+    if value is None:
+        return None
+    try:
+        seconds = float(value)
+    except ValueError:
+        try:
+            moment = parsedate_to_datetime(value)
+        except ValueError:
+            return None
+        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+        seconds = (moment - now).total_seconds()
+    if not math.isfinite(seconds):
+        return None
+    return min(timedelta(seconds=min(max(seconds, 0.0), 1e6)), LONGEST_RETRY_AFTER)
 
 
 def command_backoff(rules: PublishRules, attempts: int, chance: float) -> timedelta:

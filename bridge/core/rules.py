@@ -84,7 +84,9 @@ class SourceRules:
     ] = ()
     caption: Annotated[
         str | None,
-        Field(description="Caption template of a request that has no caption; sees title, url, excerpt and tags."),
+        Field(
+            description="Caption template of a request that has no caption; sees title, url, excerpt, tags, platform."
+        ),
     ] = None
     captions: Annotated[
         Captions, Field(description="Caption templates by platform, such as x; each goes before the one of all.")

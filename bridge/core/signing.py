@@ -25,6 +25,7 @@ class Algorithm(StrEnum):
 
     SHA1 = "sha1"
     SHA256 = "sha256"
+    SHA384 = "sha384"
     SHA512 = "sha512"
 
 
@@ -47,13 +48,16 @@ class Check(StrEnum):
 
 
 class Unverified(Problem):
-    """A sender that did not prove who it is: 401. `check` is for the metrics; the sender does not learn why."""
+    """A sender that did not prove who it is: 401.
 
-    def __init__(self, check: Check) -> None:
+    `check` is for the metrics, and `how` (what was asked for) for the operator; the sender does not learn why.
+    """
+
+    def __init__(self, check: Check, how: str = "") -> None:
         slug = "not_verified"
         detail = "The request could not be verified. Compare the secret, and what is signed with it, on both sides."
         super().__init__(401, slug, detail)
-        self.check = check
+        self.check, self.how = check, how
 
 
 def mac(key: bytes, message: bytes, algorithm: Algorithm = Algorithm.SHA256) -> bytes:

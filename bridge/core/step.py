@@ -21,16 +21,19 @@ from bridge.core.model import (
     CommandKind,
     Endpoint,
     Event,
+    FeedState,
     Key,
+    Lookup,
     OutboundEvent,
     Post,
     PostState,
+    SourceObject,
     Target,
     TargetState,
     Write,
 )
 
-Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint)
+Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,18 +79,29 @@ def plan_cause(partner: str) -> str:
     return f"plan:{partner}"
 
 
+def source_cause(source: str) -> str:
+    """Return the id of the cause "more came from this source's feed than goes by itself"."""
+    return f"source:{source}"
+
+
+def freed_cause(cause_id: str) -> str:
+    """Return what stands for the cause of work that a person let go: it is never opened, so nothing holds it again."""
+    return f"{cause_id}:let_go"
+
+
 _REMEDY: Mapping[str, str] = {
     "account": "Reconnect the account in the partner's dashboard; what waits for it then goes out by itself.",
     "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
     "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
+    "source": "Send or drop the posts that wait one by one, or let all of them go with POST /v1/causes/{id}/close.",
     FailureReason.NOT_ALLOWED_NOW: "Set `writes: on` for this partner in the configuration; what waits is tried again.",
     FailureReason.OTHER_WORKSPACE: "Put the former key back; to use this one, give it another name under `partners`.",
 }
 
 
-def remedy(kind: str, reason: FailureReason) -> str:
+def remedy(kind: str, reason: FailureReason, cause_id: str = "") -> str:
     """Return what a person can do about a cause of this kind that was opened for this reason."""
-    return _REMEDY.get(reason) or _REMEDY[kind]
+    return (_REMEDY.get(reason) or _REMEDY[kind]).replace("{id}", cause_id)
 
 
 def reconnect(account_key: str) -> str:
@@ -234,7 +248,7 @@ class Step:
             self.add(cause)
         else:
             cause = self.edit(known, **opened)
-        facts = {"waits": [], "what_to_do": remedy(kind, reason)} | facts
+        facts = {"waits": [], "what_to_do": remedy(kind, reason, cause_id)} | facts
         self._opened[cause_id] = len(self._events), facts
         self._tell_cause(cause, "attention.opened", "closed", "open", **facts)
 
@@ -284,13 +298,8 @@ class Step:
             version = self._base[place] + 1
             rows.setdefault(place[0], []).append(row if row.version == version else replace(row, version=version))
         return Write(
-            posts=tuple(rows.get(Post, ())),
-            commands=tuple(rows.get(Command, ())),
+            **{_FIELDS[kind]: tuple(found) for kind, found in rows.items()},
             attempts=tuple(self._attempts),
-            accounts=tuple(rows.get(Account, ())),
-            keys=tuple(rows.get(Key, ())),
-            causes=tuple(rows.get(Cause, ())),
-            endpoints=tuple(rows.get(Endpoint, ())),
             events=tuple(self._events),
             kill_deliveries_of=tuple(self._killed),
         )
@@ -299,10 +308,29 @@ class Step:
         return bool(self._rows or self._attempts or self._events)
 
 
+_FIELDS: Mapping[type, str] = {
+    Post: "posts",
+    Command: "commands",
+    Account: "accounts",
+    Key: "keys",
+    Cause: "causes",
+    Endpoint: "endpoints",
+    SourceObject: "objects",
+    Lookup: "lookups",
+    FeedState: "feeds",
+}
+"""The field of a `Write` that takes rows of a type."""
+
+
 def _row_id(row: Any) -> str:
-    if isinstance(row, Account):
-        return row.key
-    return row.name if isinstance(row, (Key, Endpoint)) else row.id
+    match row:
+        case Account() | SourceObject():
+            return row.key
+        case Key() | Endpoint():
+            return row.name
+        case FeedState():
+            return row.source
+    return row.id  # type: ignore[no-any-return]  # Every other row has one.
 
 
 def _common(partner: str) -> dict[str, Any]:

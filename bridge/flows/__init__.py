@@ -10,8 +10,8 @@ from typing import Generic, TypeVar
 
 import structlog
 
+from bridge.core.directory import Directory, NamedAccount
 from bridge.core.errors import Conflict, StoreError
-from bridge.core.mapping import Directory, NamedAccount
 from bridge.core.model import Account, Cause, Post, Write
 from bridge.core.step import Moment, Step, World, account_cause, account_facts, reconnect
 from bridge.metrics import Metrics

@@ -6,8 +6,8 @@ from fnmatch import fnmatchcase
 from typing import Any, TypeVar
 
 from bridge.core import actions
+from bridge.core.directory import Wanted, is_glob, may_use, resolve, targets
 from bridge.core.errors import Conflict, FailureClass, Fault, PartnerError, Problem
-from bridge.core.mapping import Wanted, is_glob, may_use, resolve, targets
 from bridge.core.model import Account, Command, Endpoint, Json, Link, Post, Target
 from bridge.core.planning import lateness
 from bridge.core.request import invalid, parse_request

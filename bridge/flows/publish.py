@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.core import looking
+from bridge.core import looking, succession
 from bridge.core.adopting import merge
 from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
 from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
+from bridge.core.objects import Known
 from bridge.core.publishing import ended_attempt, fail, park_doubt, park_late, prepare, refuse, start, succeed
 from bridge.core.resume import reject
 from bridge.core.rules import PublishRules, WatchRules
@@ -60,12 +61,23 @@ class Publisher:
             return await self.fetch(claimed)
         partner = self.kit.partners[claimed.command.partner]
         step = Step(self.kit.moment(), await self.kit.world())
-        if not prepare(step, claimed.command, claimed.post, self.rules):
+        if await self._gives_way(step, claimed) or not prepare(step, claimed.command, claimed.post, self.rules):
             kept = await self.kit.record(step)
             return step.see(claimed.command) if kept else None
         if not self._must_find(partner, claimed.command):
             return await self._send(partner, claimed)
         return await self._look(partner, claimed)
+
+    async def _gives_way(self, step: Step, claimed: ClaimedCommand) -> bool:
+        """Whether a publish does not go now for posts whose place it takes."""
+        ids = succession.elders(claimed.command)
+        if not ids or claimed.command.body is not None:
+            return False
+        # Their commands are read first: a cancel that is settled in between is then seen as under way.
+        commands = {post_id: await self.kit.store.commands(post_id) for post_id in ids}
+        known = Known(posts=tuple((await self.kit.store.posts(ids)).values()), commands=commands)
+        longest = self.rules.expires_after
+        return succession.gives_way(step, claimed.command, claimed.post, known, longest=longest)
 
     def _must_find(self, partner: Partner, command: Command) -> bool:
         """Whether an answer was lost and its bytes may not simply be sent again."""

@@ -5,8 +5,8 @@ from datetime import datetime, timedelta
 
 from bridge.core.accounts import idle_keys, recover
 from bridge.core.errors import Conflict
-from bridge.core.model import Post, WorkState
-from bridge.core.resume import idle_plans, resume
+from bridge.core.model import Cause, Post, WorkState
+from bridge.core.resume import idle_causes, let_go, resume, set_free
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step, key_cause
 from bridge.flows import Kit, log
@@ -19,6 +19,23 @@ _NOTHING_WAITS = "nothing waits for it any more"
 
 PAGE = 200
 """Parked commands that one step looks at."""
+
+
+async def let_all_go(kit: Kit, cause_id: str) -> Cause:
+    """Close the cause of a source on a person's word, and let go all that waits for it now.
+
+    Raises:
+        Problem: see `bridge.core.resume.let_go`.
+        StoreError: the store refused; what was not let go by then goes only while the cause stays closed.
+    """
+    cause, after = await kit.step(lambda step, _: let_go(step, cause_id)), ""
+    while page := await kit.store.parked(PAGE, after):
+        step = Step(kit.moment())
+        set_free(step, [item.command for item in page], cause)
+        if await kit.record(step):
+            # Else somebody moved one of them: the page is read again.
+            after = page[-1].command.id
+    return cause
 
 
 class Resumer:
@@ -40,9 +57,9 @@ class Resumer:
         return released
 
     def _close_idle(self, step: Step, waiting: set[str]) -> None:
-        """Close what only a probe can close once nothing has waited for it for longer than a probe can be under way."""
+        """Close what nothing else closes when nothing has waited for it for longer than a probe can be under way."""
         keys = {key_cause(key.name): key for key in idle_keys(step, waiting)}
-        idle = [*idle_plans(step, waiting), *keys]
+        idle = [*idle_causes(step, waiting), *keys]
         self._idle_since = {cause: self._idle_since.get(cause, step.now) for cause in idle}
         for cause, since in self._idle_since.items():
             if step.now - since <= IDLE:

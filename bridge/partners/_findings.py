@@ -38,7 +38,7 @@ def warning(field: str, code: str, message: str) -> Json:
 
 def who(account: Account) -> str:
     """Name an account to a person."""
-    return f"{account.platform} account {account.username or account.id}"
+    return f"{account.platform or 'the'} account {account.username or account.id}"
 
 
 def length(text: str) -> int:

@@ -6,15 +6,13 @@ that are no JSON, and that no error text shows a secret.
 """
 
 import asyncio
-import math
 import socket
 import ssl
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import datetime, timedelta
 from typing import Any, BinaryIO
 
 import httpx
@@ -24,6 +22,7 @@ from bridge.core.addresses import is_allowed
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.media import is_private
 from bridge.core.redact import Redactor
+from bridge.core.retry import parse_retry_after
 from bridge.partners._budget import Budget, Pace, Priority
 from bridge.ports import Clock, MediaFile
 
@@ -36,7 +35,6 @@ UPLOAD_S = 240.0
 MAX_BODY = 16 * 2**20
 KEPT_CHARACTERS = 200
 _LOOKED_AT_BYTES = 1_000
-LONGEST_RETRY_AFTER = timedelta(days=7)
 _CHUNK = 2**18
 _MOST_WAYS = 3
 """How many addresses of one name are tried in turn."""
@@ -325,21 +323,3 @@ def _connect_reason(error: BaseException) -> FailureReason:
             return FailureReason.TLS
         cause = cause.__cause__ or cause.__context__
     return FailureReason.CONNECT
-
-
-def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, seconds or an HTTP date, as 0 to 7 days; None when absent or senseless."""
-    if value is None:
-        return None
-    try:
-        seconds = float(value)
-    except ValueError:
-        try:
-            moment = parsedate_to_datetime(value)
-        except ValueError:
-            return None
-        moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-        seconds = (moment - now).total_seconds()
-    if not math.isfinite(seconds):
-        return None
-    return min(timedelta(seconds=min(max(seconds, 0.0), 1e6)), LONGEST_RETRY_AFTER)

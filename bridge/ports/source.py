@@ -1,9 +1,10 @@
-"""The edge to senders: `Source`, and what one read out of a request."""
+"""The edge to senders: `Source`, what one read out of a request, and how it is answered."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
-from bridge.core.model import Json, RawRequest, Verified
+from bridge.core.model import Item, Json, RawRequest, Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,26 +17,56 @@ class Hint:
 
 
 @dataclass(frozen=True, slots=True)
-class Parsed:
-    """What a source read out of a verified request: publish requests in our own field names, before defaults.
+class Reply:
+    """How a sender is answered once its request is stored; its `body` None stands for what we have to say, as JSON."""
 
-    `requests` hold raw field values (see `bridge.core.request` for their shapes); `key` is an explicit idempotency key.
-    With the intent `hint` there are no requests, and `hint` says what to look at.
+    status: int = 200
+    body: bytes | None = None
+    content_type: str = "application/json"
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """What a source read out of a verified request.
+
+    `items` become one event each, in this order; none at all means that there was nothing to say. `hint` says what to
+    look at, and goes with one item of the intent `hint`. `reply` goes before that of the source.
     """
 
-    intent: str
-    requests: tuple[Json, ...] = ()
-    key: str | None = None
-    object_id: str | None = None
-    revision: str | None = None
-    reply_to: Json | None = None
+    items: tuple[Item, ...]
     hint: Hint | None = None
+    reply: Reply | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request to a sender's own API: what a lookup needs next. Its address and headers may hold a credential.
+
+    `answers` are the statuses beside 2xx whose bodies are answers, too: what the sender says with them is for `lookup`
+    to read.
+    """
+
+    url: str = field(repr=False)
+    method: str = "GET"
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = None
+    answers: tuple[int, ...] = ()
 
 
 class Source(Protocol):
-    """One kind of sender. Sans-I/O: bytes in, data out."""
+    """One configured sender. Sans-I/O: bytes in, data out.
+
+    `reply` is how it is answered, `methods` are those of HTTP it sends events with. `fetches` says that it can look up
+    what its requests leave out: then an item of intent `needs_fetch` with `wanted` gets a `Lookup`. `slow` says that
+    `read` may take seconds of work, so that it is not for the event loop.
+    """
 
     kind: str
+    reply: Reply
+    methods: tuple[str, ...]
+    fetches: bool
+    slow: bool
 
     def verify(self, raw: RawRequest) -> Verified:
         """Check that the sender is who it says, over the raw bytes, in constant time.
@@ -50,5 +81,17 @@ class Source(Protocol):
 
         Raises:
             Problem: 400 (not parsable, with the offset), 415.
+        """
+        ...
+
+    def probe(self, raw: RawRequest) -> Reply | None:
+        """Answer a request that is no event and needs no proof (OPTIONS of CloudEvents); None: there is none."""
+        ...
+
+    def lookup(self, wanted: Json, answers: Sequence[bytes]) -> Call | Item:
+        """Say what to ask of the sender's API next, given the bodies of the answers so far; at last, the whole item.
+
+        Raises:
+            Problem: an answer cannot be read, or says that there is nothing to publish.
         """
         ...

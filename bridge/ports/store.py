@@ -13,9 +13,12 @@ from bridge.core.model import (
     Delivery,
     Endpoint,
     Event,
+    FeedState,
     Key,
+    Lookup,
     OutboundEvent,
     Post,
+    SourceObject,
     Write,
 )
 from bridge.core.queries import Counts, Due, Find, Timeline
@@ -112,13 +115,16 @@ class Store(Protocol):
         ...
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Take or renew a named lease; False while another holder has it."""
+        """Take or renew a named lease, or give it up with 0 seconds; False while another holder has it."""
         ...
 
     async def prune(
         self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
     ) -> int:
-        """Delete at most `limit` rows of ended history a table, never an event before its posts; answer how many."""
+        """Delete at most `limit` rows of ended history a table and answer how many.
+
+        Never an event before its posts and its lookup. Objects and feeds are kept for good.
+        """
         ...
 
     # Reads.
@@ -152,6 +158,21 @@ class Store(Protocol):
 
     async def find_events(self, find: Find) -> list[Event]:
         """Events, newest first."""
+        ...
+
+    async def objects(self, source: str, ids: Collection[str]) -> list[SourceObject]:
+        """What became of objects of a source, by their ids; each once, by key."""
+        ...
+
+    async def due_lookups(self, now: datetime, limit: int, skip: Collection[str] = ()) -> list[Lookup]:
+        """Lookups that are due and that nobody holds, oldest due first; whoever takes one writes its lease.
+
+        Those of the sources `skip` are left out.
+        """
+        ...
+
+    async def feeds(self) -> dict[str, FeedState]:
+        """Where the sweeps of feeds stand, by source."""
         ...
 
     async def commands(self, post_id: str) -> list[Command]:
@@ -211,7 +232,7 @@ class Store(Protocol):
         ...
 
     def on_commit(self, wake: Callable[[Due], None]) -> None:
-        """Call `wake` in the event loop after each commit that made commands or deliveries due, saying which."""
+        """Call `wake` in the event loop after each commit that made commands, deliveries or lookups due: which."""
         ...
 
     async def close(self) -> None:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.core.directory import NamedAccount
 from bridge.core.errors import Fault, SettingsError
-from bridge.core.mapping import NamedAccount
 from bridge.core.redact import Redactor
 from bridge.settings._build import build, secrets
 from bridge.settings._checks import check, warnings
@@ -70,7 +70,7 @@ def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds) -> Setting
     override(tree, environ, ORDER, faults)
     tree = resolve(tree, (), environ, file.parent if file else Path(), faults)
     built = build(tree, kinds, faults)
-    check(tree, built, faults)
+    check(tree, built, kinds, faults)
     if faults.all:
         redact = Redactor(fetched(tree)).text
         raise SettingsError([Fault(item.field, redact(item.problem), redact(item.remedy)) for item in faults.all])

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from functools import cache
-from typing import Any, get_args, get_type_hints
+from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
@@ -22,10 +22,14 @@ _FIELD_FIRST = re.compile(r"(\w+): (.+)", re.DOTALL)
 
 @dataclass(frozen=True, slots=True)
 class Option:
-    """What is known of one field of a configuration type."""
+    """What is known of one field of a configuration type.
+
+    `nested` is the type of the mapping it is; with `by_name`, of each value in a mapping of names.
+    """
 
     secret: bool
     nested: type | None
+    by_name: bool
 
 
 @cache
@@ -40,6 +44,7 @@ def options(kind: type) -> dict[str, Option]:
         name: Option(
             secret=(not visible or SecretStr in _classes(hints[name])) and name != "url",
             nested=next((part for part in _classes(hints[name]) if is_dataclass(part) or _is_model(part)), None),
+            by_name=any(get_origin(part) is Mapping for part in _parts(hints[name])),
         )
         for name, visible in shown.items()
     }
@@ -47,7 +52,7 @@ def options(kind: type) -> dict[str, Option]:
 
 def help_of(kind: type, name: str) -> str:
     """Return the help of a field: its own description, else the line `name: help` of the type's docstring."""
-    described = adapter(kind).json_schema().get("properties", {}).get(name, {}).get("description")
+    described = schema(kind).get("properties", {}).get(name, {}).get("description")
     told = dict(re.findall(r"^ +(\w+): (.+)$", kind.__doc__ or "", re.MULTILINE))
     text = str(described or told.get(name, ""))
     return text[:1].upper() + text[1:]
@@ -68,12 +73,22 @@ def adapter(kind: type) -> TypeAdapter[Any]:
     return TypeAdapter(kind)
 
 
+@cache
+def schema(kind: type) -> dict[str, Any]:
+    """Return the JSON Schema that pydantic makes of a configuration type."""
+    return adapter(kind).json_schema()
+
+
 def _classes(hint: Any) -> Iterator[type]:
     """Yield every class inside an annotation."""
-    if isinstance(hint, type):
-        yield hint
+    return (part for part in _parts(hint) if isinstance(part, type))
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Yield an annotation and everything inside it."""
+    yield hint
     for part in get_args(hint):
-        yield from _classes(part)
+        yield from _parts(part)
 
 
 def _is_model(kind: type) -> bool:
@@ -150,13 +165,22 @@ def _readable(kind: type, given: Mapping[str, Any], trail: Trail, faults: Faults
                 sound = [item for index, item in enumerate(value) if not faults.within((*path, index))]
                 if sound and len(sound) < len(value):
                     kept[name] = sound
-            elif option.nested and isinstance(value, dict):
-                inner = _readable(option.nested, value, path, faults)
-                if PLACEHOLDER not in inner.values():
-                    kept[name] = inner
+            elif option.nested and option.by_name and isinstance(value, dict):
+                entries = {key: _inner(option.nested, one, (*path, str(key)), faults) for key, one in value.items()}
+                kept[name] = {key: one for key, one in entries.items() if one is not None}
+            elif option.nested and (inner := _inner(option.nested, value, path, faults)) is not None:
+                kept[name] = inner
         if name not in kept and name not in defaults(kind) and faults.within(path):
             kept[name] = PLACEHOLDER
     return kept
+
+
+def _inner(kind: type, value: object, path: Trail, faults: Faults) -> dict[str, Any] | None:
+    """Return what can be read of a mapping inside; None when something that it must have cannot."""
+    if not isinstance(value, dict):
+        return None
+    inner = _readable(kind, value, path, faults)
+    return None if PLACEHOLDER in inner.values() else inner
 
 
 def _mapping(tree: Mapping[str, Any], name: str, faults: Faults) -> list[tuple[str, Any]]:
@@ -200,8 +224,16 @@ def _check_keys(kind: type, raw: Mapping[Any, Any], trail: Trail, faults: Faults
             faults.add((*trail, str(key)), "is not a key here", nearest(str(key), known))
         elif option.secret:
             _check_given(value, (*trail, key), faults)
-        elif option.nested and isinstance(value, dict):
-            _check_keys(option.nested, value, (*trail, key), faults)
+        elif option.nested:
+            for path, inner in _mappings(option, value, (*trail, key)):
+                _check_keys(option.nested, inner, path, faults)
+
+
+def _mappings(option: Option, value: object, trail: Trail) -> Iterator[tuple[Trail, dict[Any, Any]]]:
+    """Yield the mappings that a nested field is made of, with their paths."""
+    if isinstance(value, dict):
+        entries = [((*trail, str(key)), one) for key, one in value.items()] if option.by_name else [(trail, value)]
+        yield from ((path, one) for path, one in entries if isinstance(one, dict))
 
 
 def _check_given(value: object, trail: Trail, faults: Faults) -> None:
@@ -225,7 +257,8 @@ def secrets(kind: type, raw: object) -> Iterator[str]:
         if option.secret:
             yield from (item for item in (value if isinstance(value, list) else [value]) if isinstance(item, str))
         elif option.nested:
-            yield from secrets(option.nested, value)
+            for _, inner in _mappings(option, value, ()):
+                yield from secrets(option.nested, inner)
 
 
 def _explain(kind: type, detail: Any, trail: Trail, faults: Faults) -> None:
@@ -244,7 +277,7 @@ def _explain(kind: type, detail: Any, trail: Trail, faults: Faults) -> None:
     if not faults.at(at):
         told = getattr(detail.get("ctx", {}).get("error"), "remedy", None)
         remedy = _remedy(detail["type"], name, help_of(kind, name), bool(option and option.secret))
-        faults.add(at, problem + shown, told or remedy)
+        faults.add(at, problem.rstrip(".") + shown, told or remedy)
 
 
 def _problem(detail: Any) -> str:
@@ -255,6 +288,9 @@ def _problem(detail: Any) -> str:
         return "is missing"
     if str(context.get("gt", "")).startswith("datetime"):
         return "must be more than 0s"
+    if detail["type"] == "string_pattern_mismatch":
+        is_address = str(context["pattern"]).startswith("^https?://")
+        return "must begin with https:// or http://" if is_address else "is written in no form that is known"
     text = str(detail["msg"]).replace("Input should ", "must ")
     return text[0].lower() + text[1:]
 

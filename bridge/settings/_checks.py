@@ -4,29 +4,23 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
-from bridge.core.captions import render_caption
 from bridge.core.model import ADOPTED
-from bridge.core.rules import PublishRules, SourceRules, WatchRules
+from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.signing import secret_key
+from bridge.settings._addresses import reachable, split
 from bridge.settings._build import PLACEHOLDER
+from bridge.settings._doubts import SHORT_TOKEN, source_warnings
+from bridge.settings._sources import check_sources, check_templates
 from bridge.settings._tree import Faults, Trail, nearest
-from bridge.settings._types import AccountEntry, Database, EndpointEntry, Entry, Reach, Server, Token
+from bridge.settings._types import AccountEntry, Database, EndpointEntry, Entry, Kinds, Reach, Server, Token
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_SHORT_TOKEN = 16
 _SHORT_KEY_BYTES = 24
-_SAMPLE = {
-    "caption": "A caption",
-    "title": "A title",
-    "url": "https://example.com/",
-    "excerpt": "Text",
-    "tags": ["a", "b"],
-}
 
 
-def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> None:
+def check(tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, faults: Faults) -> None:
     """Add the faults of these sections to `faults`.
 
     What was built stands for what can be read (see `build`): nothing is said against a value on account of another one
@@ -42,7 +36,7 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], faults: Faults) -> 
     _server(built.get("server", Server()), faults)
     _database(built.get("database", Database()), tree, faults)
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
-    _sources(built["sources"], built["partners"], _keys(tree, "partners"), faults)
+    check_sources(tree, built, kinds, network, faults)
 
 
 def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
@@ -112,50 +106,12 @@ def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach | None, faul
         except ValueError as error:
             if secret != PLACEHOLDER:
                 faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
-    problems = list(_address(endpoint.url, network))
-    if problems:
-        said, remedies = zip(*problems, strict=True)
-        faults.add((*trail, "url"), ", and ".join(said), " ".join(remedies))
-
-
-def _address(url: str, network: Reach | None) -> Iterator[tuple[str, str]]:
-    """Yield why bridge would never deliver to an address, as far as the address alone can tell, with what to do.
-
-    Without `network` (it has a fault), what it may allow is not held against the address.
-    """
-    parts = _split(url)
-    if parts is None:
-        yield "is not an http(s) address", "Write it as https://HOST/PATH."
-        return
-    if parts.username is not None or parts.password is not None:
-        yield "has a user or password in it", "Take it out: the signature proves who sends."
-    if network is None:
-        return
-    if parts.scheme == "http" and not network.allow_http:
-        yield "is plain http", "Use https, or set network.allow_http: true."
-    host = {"localhost": "127.0.0.1"}.get(parts.hostname or "", parts.hostname or "")
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return
-    if not address.is_global and not any(address in allowed for allowed in network.allow):
-        remedy = f"Add its network to network.allow, such as {address}/{address.max_prefixlen}."
-        yield f"is the private address {host}", remedy
-
-
-def _split(url: str) -> SplitResult | None:
-    """Return the parts of an http(s) address, None when it is not one."""
-    try:
-        parts = urlsplit(url)
-        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return None
-    return parts if valid and not re.search(r"\s", url) else None
+    reachable(endpoint.url, (*trail, "url"), network, faults)
 
 
 def _server(server: Server, faults: Faults) -> None:
     if server.public_url is not None:
-        parts = _split(server.public_url)
+        parts = split(server.public_url)
         if parts is None or parts.query or parts.fragment or parts.username:
             remedy = "Write it as https://HOST, with a path if there is one."
             faults.add(("server", "public_url"), "is not an http(s) address without user, query and fragment", remedy)
@@ -186,30 +142,7 @@ def _rules(publish: PublishRules, watch: WatchRules, faults: Faults) -> None:
     ):
         if longer and not faults.within((section, most)):
             faults.add((section, first), f"is longer than {section}.{most}", "Make it as long, or shorter.")
-    _templates(publish, ("publish",), faults)
-
-
-def _templates(rules: SourceRules, trail: Trail, faults: Faults) -> None:
-    templates: list[tuple[Trail, str | None]] = [((*trail, "caption"), rules.caption)]
-    templates += (((*trail, "captions", word), text) for word, text in rules.captions.items())
-    for path, template in templates:
-        for fault in render_caption(template, _SAMPLE)[1] if template is not None else ():
-            faults.add(path, fault.problem, "It sees caption, title, url, excerpt and tags.")
-
-
-def _sources(sources: Mapping[str, Entry], partners: Mapping[str, Entry], names: Iterable[str], faults: Faults) -> None:
-    """Check the templates of sources; one that names a partner brings its webhooks, so it is of that partner's kind."""
-    for name, entry in sources.items():
-        if isinstance(entry.config, SourceRules):
-            _templates(entry.config, ("sources", name), faults)
-        partner, trail = getattr(entry.config, "partner", None), ("sources", name, "partner")
-        if partner in (None, PLACEHOLDER):
-            continue
-        if partner not in names:
-            faults.add(trail, f"{partner!r} is not under partners", nearest(str(partner), names))
-        elif partner in partners and partners[partner].kind != entry.kind:
-            remedy = f"Name a partner of kind {entry.kind}."
-            faults.add(trail, f"{partner!r} is of kind {partners[partner].kind}", remedy)
+    check_templates(publish, ("publish",), faults)
 
 
 def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]:
@@ -225,25 +158,18 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
             yield f"partners.{name}.base_url: is plain http, so the key travels in the clear."
         if not getattr(built["partners"][name].config, "writes", True):
             yield f"partners.{name}.writes: is off, so nothing is published, edited, retried or canceled there."
-    for name, entry in built["sources"].items():
-        if any(len(secret) < _SHORT_TOKEN for secret in _secrets_of(entry.config)):
-            yield f"sources.{name}.secret: is shorter than {_SHORT_TOKEN} characters and may be guessed."
+    yield from source_warnings(tree, built)
     for name, other in _same_accounts(built["accounts"]):
         yield f"accounts.{name}: is the same account as {other}."
     if built["retry"].ambiguous == "retry":
         yield "retry.ambiguous: retry may publish a post twice when a network's answer was lost."
 
 
-def _secrets_of(config: object) -> tuple[str, ...]:
-    found = getattr(config, "secret", ())
-    return found if isinstance(found, tuple) else ()
-
-
 def _open_tokens(tokens: Iterable[Token]) -> Iterator[str]:
     index = -1
     for index, token in enumerate(tokens):
-        if min(map(len, token.token)) < _SHORT_TOKEN:
-            yield f"tokens[{index}].token: is shorter than {_SHORT_TOKEN} characters and may be guessed."
+        if min(map(len, token.token)) < SHORT_TOKEN:
+            yield f"tokens[{index}].token: is shorter than {SHORT_TOKEN} characters and may be guessed."
     if index < 0:
         yield "tokens: there is none, so /v1 refuses everything."
 

@@ -1,11 +1,13 @@
 """Makes the JSON Schema for editors and the settings reference, both from the fields of the configuration types."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_type_hints
 
 from pydantic import TypeAdapter
 
-from bridge.settings._build import adapter, defaults, help_of, options
+from bridge.core.hook_rules import HookRules
+from bridge.core.mapping import NAMES
+from bridge.settings._build import defaults, help_of, options, schema
 from bridge.settings._types import NAMED, ORDER, SECTIONS, Kinds, Token
 
 _SECRET = {"$ref": "#/$defs/secret"}
@@ -56,11 +58,14 @@ def _object(kind: type) -> dict[str, Any]:
 def _property(kind: type, name: str) -> dict[str, Any]:
     """Return the schema of one field: its own, with references where text may be one, its help and its default."""
     option = options(kind)[name]
-    whole = adapter(kind).json_schema()
+    whole = schema(kind)
     own = _inlined(whole["properties"][name], whole.get("$defs", {}))
     told = {"description": help_of(kind, name), **_default(kind, name)}
     if option.secret:
-        return {**(_SECRETS if own.get("type") == "array" else _SECRET), **told}
+        several = any(one.get("type") == "array" for one in (own, *own.get("anyOf", ())))
+        return {**(_SECRETS if several else _SECRET), **told}
+    if option.nested is not None and option.by_name:
+        return {"type": "object", "additionalProperties": _object(option.nested), **told}
     if option.nested is not None:
         return {**_object(option.nested), **told}
     if own.get("type") == "string" and not {"enum", "$comment"} & set(own):
@@ -111,30 +116,45 @@ def _section(kind: type) -> Iterator[str]:
 
 def _kinds(name: str, types: Mapping[str, type]) -> Iterator[str]:
     yield _KINDS[name]
+    if any(issubclass(kind, HookRules) for kind in types.values()):
+        yield "\n### every kind of source\n"
+        yield from _table(HookRules)
+        yield _NAMES
+        yield from (f"| `{name}` | {meaning[0].upper()}{meaning[1:]}. |" for name, meaning in NAMES.items())
     for word, kind in types.items():
         yield f"\n### kind: {word}\n"
-        yield from _table(kind)
+        own = [key for key in options(kind) if not _is_common(kind, key)]
+        yield from _table(kind, own) if own else ["It has the keys of every kind, and no others."]
+
+
+def _is_common(kind: type, key: str) -> bool:
+    """Say whether a key of a source is one that all have, and means there what it means everywhere."""
+    return (
+        issubclass(kind, HookRules) and key in options(HookRules) and _property(kind, key) == _property(HookRules, key)
+    )
 
 
 def _first_line(kind: type) -> str:
     return (kind.__doc__ or "").strip().splitlines()[0]
 
 
-def _table(kind: type) -> Iterator[str]:
+def _table(kind: type, names: Iterable[str] | None = None) -> Iterator[str]:
     yield "| Key | What | Default | Meaning |"
     yield "| --- | --- | --- | --- |"
-    yield from _rows(kind, "")
+    yield from _rows(kind, "", names)
 
 
-def _rows(kind: type, prefix: str) -> Iterator[str]:
+def _rows(kind: type, prefix: str, names: Iterable[str] | None = None) -> Iterator[str]:
     given = defaults(kind)
-    for name, option in options(kind).items():
-        schema = _property(kind, name)
-        default = "required" if name not in given else _text(schema.get("default"))
-        what = "mapping" if option.nested else _what(schema)
-        yield f"| `{prefix}{name}` | {what} | {default} | {schema['description']} |"
+    for name in options(kind) if names is None else names:
+        option, shape = options(kind)[name], _property(kind, name)
+        default = "required" if name not in given else _text(shape.get("default"))
+        if option.nested and not option.by_name and given.get(name) is not None:
+            default = "as below"
+        what = "mapping by name" if option.by_name and option.nested else "mapping" if option.nested else _what(shape)
+        yield f"| `{prefix}{name}` | {what} | {default} | {shape['description']} |"
         if option.nested:
-            yield from _rows(option.nested, f"{prefix}{name}.")
+            yield from _rows(option.nested, f"{prefix}{name}.{'NAME.' if option.by_name else ''}")
 
 
 def _what(schema: Mapping[str, Any]) -> str:
@@ -186,9 +206,17 @@ yours, for secrets to refer to.
 
 This page is written by `bridge.settings.reference`; a test compares the two."""
 
+_NAMES = """
+Conditions and templates see these names; templates see `platform`, too, such as `x`. Filters beside those of Jinja:
+`truncate_words(200)` (links stay whole), `strip_html`, `hashtags` or `hashtags(3)` (as many as suit the platform),
+`date("%d %B")`. What a path does not lead to is empty.
+
+| Name | What it is |
+| --- | --- |"""
+
 _KINDS = {
     "partners": """A mapping, NAME: {kind: ..., ...}. One entry for each key; several of one kind are normal.
 `kind` may be left out when the entry is named like it.""",
     "sources": """A mapping, NAME: {kind: ..., ...}. What may send to /hooks/NAME.
-`kind` may be left out when the entry is named like it.""",
+`kind` may be left out when the entry is named like it. Conditions and templates are Jinja.""",
 }

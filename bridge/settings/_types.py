@@ -4,7 +4,7 @@ A field that `repr` leaves out is a secret: in a file it is a reference (`{env: 
 A `url` may stand in the file, but stays out of `repr` too.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import IPv4Network, IPv6Network, ip_network
@@ -13,8 +13,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
+from bridge.core.directory import NamedAccount
 from bridge.core.events import EVENT_TYPES, matches
-from bridge.core.mapping import NamedAccount
 from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, Secrets, WatchRules
 from bridge.core.units import Duration, Size
 from bridge.settings._tree import nearest
@@ -165,10 +165,15 @@ class Entry:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kinds:
-    """The kinds of partners and sources: kind -> the type (dataclass or pydantic model) of its configuration."""
+    """The kinds of partners and sources: kind -> the type (dataclass or pydantic model) of its configuration.
+
+    `source_faults` says what is wrong with the configuration of a kind of source that its type cannot see, as
+    (key, problem, remedy).
+    """
 
     partners: Mapping[str, type] = field(default_factory=dict)
     sources: Mapping[str, type] = field(default_factory=dict)
+    source_faults: Callable[[str, Any], Iterable[tuple[str, str, str]]] = lambda _kind, _config: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,34 +1,52 @@
 """The sources that bridge takes events from: one file a kind, one line here.
 
-`Api` is built in: it is `POST /v1/publish`. `_body.py` is what sources share.
+`Api` is built in: it is `POST /v1/publish`. `_kind.py` is what a kind declares, `_body.py` how bodies are read.
 """
 
 from collections.abc import Mapping
+from importlib import import_module
 from types import MappingProxyType
+from typing import Any
 
 from bridge.ports import Source
+from bridge.sources._kind import Hook, Kind
 from bridge.sources.api import Api
-from bridge.sources.generic import Generic, GenericConfig
-from bridge.sources.posteverywhere import PostEverywhere, PostEverywhereHooks
 
-__all__ = ["CONFIGS", "SOURCES", "Api", "Config", "build"]
+__all__ = ["CONFIGS", "KINDS", "Api", "Kind", "build"]
 
-Config = GenericConfig | PostEverywhereHooks
-"""The configuration of a source of any kind."""
-
-SOURCES: Mapping[str, type[Generic | PostEverywhere]] = MappingProxyType(
-    {"generic": Generic, "posteverywhere": PostEverywhere}
+_FILES = (
+    "generic",
+    "cloudevents",
+    "contentful",
+    "datocms",
+    "directus",
+    "feed",
+    "ghost",
+    "github",
+    "gitlab",
+    "hubspot",
+    "hygraph",
+    "kontent",
+    "notion",
+    "posteverywhere",
+    "prismic",
+    "sanity",
+    "shopify",
+    "standard_webhooks",
+    "storyblok",
+    "strapi",
+    "webflow",
+    "woocommerce",
+    "wordpress",
 )
-"""Kind -> the class that fulfils `ports.Source`."""
 
-CONFIGS: Mapping[str, type[Config]] = MappingProxyType({kind: cls.config_type for kind, cls in SOURCES.items()})
+KINDS: Mapping[str, Kind] = MappingProxyType({name: import_module(f"{__name__}.{name}").KIND for name in _FILES})
+"""The kinds by name, which is that of the file."""
+
+CONFIGS: Mapping[str, type[Any]] = MappingProxyType({name: kind.config_type for name, kind in KINDS.items()})
 """Kind -> the frozen dataclass its entry under `sources:` is read into."""
 
 
-def build(name: str, config: Config) -> Source:
-    """Make the source of one entry; the type of its configuration says of which kind."""
-    match config:
-        case GenericConfig():
-            return Generic(name, config)
-        case PostEverywhereHooks():
-            return PostEverywhere(name, config)
+def build(name: str, kind: str, config: Any) -> Source:
+    """Make the source of one entry."""
+    return Hook(name, KINDS[kind], config)

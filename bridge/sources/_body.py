@@ -1,20 +1,40 @@
-"""Reads the body of a request into fields: JSON, or a form as scripts and Zapier send it. All sources share this."""
+"""Reads the body of a request into what it says: JSON, or a form as scripts, WordPress and Zapier send it.
+
+All sources share this. `read_publish` is for our own API and strict; `read_body` is for hooks, whose senders are as
+they are.
+"""
 
 from collections.abc import Mapping
-from email.message import Message
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Any
-from urllib.parse import parse_qsl
 
-import orjson
-from python_multipart.multipart import FormParser
+from python_multipart.multipart import parse_options_header
 
 from bridge.core.errors import Problem
-from bridge.core.model import RawRequest
+from bridge.core.model import Intent, Item, RawRequest
 from bridge.ports import Parsed
+from bridge.sources._forms import gather, nest, read_form, read_multipart
+from bridge.sources._json import parse_either, parse_object
+
+__all__ = ["read_body", "read_fields", "read_json", "read_key", "read_object", "read_publish", "read_type"]
+
+LONGEST_TYPE = 256
+"""How many characters a `Content-Type` may have: whoever sends an event writes well under 100."""
 
 _KEY_MOST = 255
-_MOST_FIELDS = 1000
+_JSON = "application/json"
+_FORM = "application/x-www-form-urlencoded"
+_MULTIPART = "multipart/form-data"
+_CHARSETS = frozenset(
+    {
+        "ascii", "us-ascii", "utf-8", "utf8", "iso-8859-1", "iso8859-1", "latin-1", "latin1", "iso-8859-15",
+        "windows-1252", "cp1252", "utf-16", "utf-16le", "utf-16be",
+    }
+)  # fmt: skip
+"""Those that are understood. Python knows more, of which some take very long to read."""
+_UTF8 = frozenset({"", "ascii", "us-ascii", "utf-8", "utf8"})
+
+read_object = parse_object
 
 
 def read_publish(raw: RawRequest) -> Parsed:
@@ -24,7 +44,7 @@ def read_publish(raw: RawRequest) -> Parsed:
         Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
     """
     key = read_key(raw)
-    return Parsed("publish", (read_fields(raw),), key)
+    return Parsed((Item(intent=Intent.PUBLISH, key=key, own=read_fields(raw)),))
 
 
 def read_key(raw: RawRequest) -> str | None:
@@ -45,85 +65,95 @@ def read_fields(raw: RawRequest) -> Mapping[str, Any]:
     Raises:
         Problem: 400 or 415, saying what would be right.
     """
-    kind, boundary = _content_type(raw.header("content-type") or "application/json")
-    if kind == "application/json" or kind.endswith("+json"):
-        return read_object(raw.body)
-    if kind == "application/x-www-form-urlencoded":
-        return _from_form(raw.body)
-    if kind == "multipart/form-data":
-        return _from_multipart(raw.body, boundary)
-    raise Problem(415, "unsupported_media_type", f"{kind} is not understood. Send application/json or a form.")
+    kind, boundary, _ = read_type(raw)
+    if kind == _JSON or _is_json(kind):
+        return parse_object(raw.body)
+    if kind == _FORM:
+        return gather(read_form(raw.body))
+    if kind == _MULTIPART:
+        return gather(read_multipart(raw.body, boundary))
+    raise _not_taken(kind)
+
+
+def read_body(raw: RawRequest) -> Any:
+    """Return the object or list that the body of a hook is.
+
+    JSON is also taken as `text/plain`, as a form (which some senders call everything), and in the field `payload` of
+    a form that has no other. Names of form fields nest as in PHP.
+
+    Raises:
+        Problem: 400 or 415, saying what would be right.
+    """
+    kind, boundary, charset = read_type(raw)
+    if kind == _MULTIPART:
+        return nest(read_multipart(raw.body, boundary))
+    if _is_json(kind) or (kind in ("text/plain", _FORM) and _looks_like_json(raw.body)):
+        return read_json(raw.body, charset)
+    if kind == _FORM:
+        return _unpacked(nest(read_form(raw.body, _known(charset))))
+    raise _not_taken(kind)
+
+
+def read_json(body: bytes, charset: str = "") -> Any:
+    """Return the JSON object or list of a body in that character set.
+
+    Raises:
+        Problem: 400 or 415, saying what would be right.
+    """
+    if charset in _UTF8:
+        return parse_either(body)
+    try:
+        text = body.decode(_known(charset))
+        return parse_either(text.removeprefix("\ufeff").encode())
+    except UnicodeError:
+        detail = f"The body is not in {charset}, as its content type says. Send UTF-8."
+        raise Problem(400, "invalid_json", detail) from None
+
+
+def _unpacked(fields: Mapping[str, Any]) -> Any:
+    payload = fields.get("payload")
+    if len(fields) == 1 and isinstance(payload, str) and _looks_like_json(payload.encode(errors="replace")):
+        return parse_either(payload.encode(errors="replace"))
+    return fields
+
+
+def _is_json(kind: str) -> bool:
+    return kind == _JSON or kind.endswith("+json")
+
+
+def _looks_like_json(body: bytes) -> bool:
+    return body.lstrip(b"\xef\xbb\xbf \t\r\n")[:1] in (b"{", b"[")
+
+
+def _known(charset: str) -> str:
+    if charset and charset not in _CHARSETS:
+        detail = f"The character set {charset[:40]!r} is not understood. Send UTF-8."
+        raise Problem(415, "unsupported_media_type", detail)
+    return charset or "utf-8"
+
+
+def _not_taken(kind: str) -> Problem:
+    detail = f"{kind[:80]} is not understood. Send application/json or a form ({_FORM})."
+    return Problem(415, "unsupported_media_type", detail)
+
+
+def read_type(raw: RawRequest) -> tuple[str, str, str]:
+    """Return the bare type of a body, the boundary of its parts, and its character set in small letters.
+
+    Raises:
+        Problem: 415, it is too long: it is not even parsed.
+    """
+    header = raw.header("content-type") or _JSON
+    if len(header) > LONGEST_TYPE:
+        detail = f"The Content-Type has {len(header)} characters. Send {_JSON}, or a form ({_FORM})."
+        raise Problem(415, "unsupported_media_type", detail)
+    return _type_of(header)
 
 
 @lru_cache(maxsize=64)
-def _content_type(header: str) -> tuple[str, str]:
-    """Return the bare type of a body, and the boundary of its parts."""
-    message = Message()
-    message["content-type"] = header
-    return message.get_content_type(), str(message.get_param("boundary", ""))
-
-
-def read_object(body: bytes) -> Mapping[str, Any]:
-    """Return a JSON object.
-
-    Raises:
-        Problem: 400 `invalid_json` with the offset.
-    """
-    try:
-        fields = orjson.loads(body)
-    except orjson.JSONDecodeError as error:
-        detail = f"The body is not JSON: {error.msg} at offset {error.pos} (line {error.lineno}, column {error.colno})."
-        raise Problem(400, "invalid_json", detail, extra={"offset": error.pos}) from None
-    if not isinstance(fields, dict):
-        raise Problem(400, "invalid_json", 'The body is JSON, but not an object. Send {"caption": "...", ...}.')
-    return fields
-
-
-def _from_form(body: bytes) -> Mapping[str, Any]:
-    try:
-        pairs = parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MOST_FIELDS, errors="strict")
-    except ValueError as error:
-        raise Problem(400, "invalid_body", f"The form cannot be read: {error}.") from None
-    return _gather(pairs)
-
-
-def _from_multipart(body: bytes, boundary: str) -> Mapping[str, Any]:
-    """Read the text fields of a multipart form; files are refused, because media go by their address."""
-    pairs: list[tuple[str, str]] = []
-    files: list[str] = []
-    whole: list[bool] = []
-
-    def take_field(field: Any) -> None:
-        pairs.append((field.field_name.decode(), (field.value or b"").decode()))
-
-    def take_file(file: Any) -> None:
-        files.append(file.field_name.decode())
-
-    # A file stays in memory until it is refused: a source writes nothing to disk.
-    config = {"MAX_MEMORY_FILE_SIZE": len(body) + 1}
-    ended = partial(whole.append, True)
-    try:
-        parser = FormParser("multipart/form-data", take_field, take_file, ended, boundary=boundary, config=config)
-        parser.write(body)
-        parser.finalize()
-    except ValueError as error:
-        raise Problem(400, "invalid_body", f"The form cannot be read: {error}.") from None
-    if not whole or len(pairs) > _MOST_FIELDS:
-        problem = "has too many fields" if whole else "has no end"
-        raise Problem(400, "invalid_body", f"The form cannot be read: it {problem}.")
-    if files:
-        raise Problem(400, "invalid_body", f"{files[0]!r} is a file. Send the address of the file instead.")
-    return _gather(pairs)
-
-
-def _gather(pairs: list[tuple[str, str]]) -> Mapping[str, Any]:
-    """Make fields of form pairs: a name that comes again, or ends in `[]`, is a list."""
-    fields: dict[str, Any] = {}
-    for name, value in pairs:
-        bare = name.removesuffix("[]")
-        if bare in fields:
-            known = fields[bare]
-            fields[bare] = [*known, value] if isinstance(known, list) else [known, value]
-        else:
-            fields[bare] = [value] if bare != name else value
-    return fields
+def _type_of(header: str) -> tuple[str, str, str]:
+    bare, named = parse_options_header(header.encode("ascii", errors="replace").decode())
+    kind, boundary = bare.decode(), named.get(b"boundary", b"").decode()
+    charset = named.get(b"charset", b"").decode().strip().lower().replace("_", "-")
+    # What is no type at all counts as text, as everywhere on the web.
+    return kind if kind.count("/") == 1 else "text/plain", boundary, charset

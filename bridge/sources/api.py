@@ -1,8 +1,11 @@
 """The built-in source `api`: `POST /v1/publish` with a bearer token; JSON, or a form as scripts and Zapier send it."""
 
-from bridge.core.model import RawRequest, Verified
+from collections.abc import Sequence
+
+from bridge.core.errors import Problem
+from bridge.core.model import Item, Json, RawRequest, Verified
 from bridge.core.tokens import Tokens
-from bridge.ports import Parsed
+from bridge.ports import Call, Parsed, Reply
 from bridge.sources._body import read_publish
 
 
@@ -10,6 +13,10 @@ class Api:
     """Takes publish requests in our own field names (see `bridge.core.request`)."""
 
     kind = "api"
+    reply = Reply(202)
+    methods: tuple[str, ...] = ("POST",)
+    fetches = False
+    slow = False
 
     def __init__(self, tokens: Tokens) -> None:
         self._tokens = tokens
@@ -26,3 +33,15 @@ class Api:
             Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
         """
         return read_publish(verified.raw)
+
+    def probe(self, raw: RawRequest) -> Reply | None:
+        """There is no such thing."""
+        return None
+
+    def lookup(self, wanted: Json, answers: Sequence[bytes]) -> Call | Item:
+        """There is nothing to look up.
+
+        Raises:
+            Problem: always.
+        """
+        raise Problem(422, "no_lookup", "The API's callers say everything themselves.")

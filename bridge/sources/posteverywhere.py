@@ -8,17 +8,17 @@ Source: https://developers.posteverywhere.ai/webhooks, and the vendor's n8n and 
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any
 
 from pydantic import Field
 
-from bridge.core.model import Intent, RawRequest, Verified
+from bridge.core.model import Intent, Item, RawRequest
 from bridge.core.rules import Secrets
-from bridge.core.signing import TOLERANCE, Check, Unverified, matches, moment
+from bridge.core.verifying import Signature, Stamp
 from bridge.ports import Hint, Parsed
 from bridge.sources._body import read_object
+from bridge.sources._kind import Kind, Payload
 
-_PREFIX = "sha256="
 _POST_IDS = ("post_id", "post_group_id")
 _ACCOUNT_IDS = ("account_id", "social_account_id")
 _LONGEST_ID = 128
@@ -28,8 +28,6 @@ _LONGEST_ID = 128
 class PostEverywhereHooks:
     """One webhook subscription: `sources: {NAME: {kind: posteverywhere, secret: {env: ...}, partner: KEY}}`."""
 
-    kind: ClassVar[str] = "posteverywhere"
-
     secret: Annotated[
         Secrets,
         Field(description="The subscription's secret, which is shown once; several while it is being replaced."),
@@ -37,58 +35,44 @@ class PostEverywhereHooks:
     partner: Annotated[str, Field(description="Name under partners of the key whose posts and accounts are told of.")]
 
 
-class PostEverywhere:
-    """Takes the vendor's word that something has changed; what it is, the poll tells."""
+def _read(payload: Payload, config: PostEverywhereHooks) -> Parsed:
+    """Read which post and account an event is about; a word that we do not know is a hint like any other."""
+    body = payload.data
+    word, data = str(body.get("event") or body.get("type") or ""), body.get("data")
+    key = _text(body.get("event_id"))
+    if word.rpartition(".")[2] in ("test", "ping"):
+        return Parsed((Item(intent=Intent.TEST, event=word, key=key),))
+    facts = data if isinstance(data, Mapping) else {}
+    posts, accounts = _ids(facts, _POST_IDS), _ids(facts, _ACCOUNT_IDS)
+    bare = _ids(facts, ("id",))
+    if word.startswith("post."):
+        posts = posts or bare
+    elif word.startswith("account."):
+        accounts = accounts or bare
+    object_id = next(iter((*posts, *accounts)), None)
+    item = Item(intent=Intent.HINT, event=word, key=key, object_id=object_id)
+    return Parsed((item,), hint=Hint(config.partner, posts, accounts))
 
-    kind = PostEverywhereHooks.kind
-    config_type = PostEverywhereHooks
 
-    def __init__(self, name: str, config: PostEverywhereHooks) -> None:
-        self._name, self._partner = name, config.partner
-        # The whole secret is the key, `whsec_` included: it is not a Standard Webhooks one.
-        self._keys = tuple(secret.strip().encode() for secret in config.secret)
+def _object(raw: RawRequest) -> Mapping[str, Any]:
+    return read_object(raw.body)
 
-    def verify(self, raw: RawRequest) -> Verified:
-        """Check the signature over the raw bytes, then the sender's clock; a request without a time is let be.
 
-        Raises:
-            Unverified: unsigned, malformed, forged or more than 300 s off.
-        """
-        signature = raw.header("x-posteverywhere-signature")
-        if not signature:
-            raise Unverified(Check.UNSIGNED)
-        if not signature.startswith(_PREFIX):
-            raise Unverified(Check.MALFORMED)
-        if not matches(self._keys, raw.body, [signature.removeprefix(_PREFIX)]):
-            raise Unverified(Check.FORGED)
-        if (timestamp := raw.header("x-posteverywhere-timestamp")) is not None:
-            sent_at = moment(timestamp)
-            if sent_at is None:
-                raise Unverified(Check.MALFORMED)
-            if abs(raw.received_at - sent_at) > TOLERANCE:
-                raise Unverified(Check.STALE)
-        return Verified(raw, self._name, f"source:{self._name}")
-
-    def read(self, verified: Verified) -> Parsed:
-        """Read which post and account an event is about; a word that we do not know is a hint like any other.
-
-        Raises:
-            Problem: 400 `invalid_json`.
-        """
-        body = read_object(verified.raw.body)
-        word, data = str(body.get("event") or body.get("type") or ""), body.get("data")
-        if word.rpartition(".")[2] in ("test", "ping"):
-            return Parsed(Intent.TEST, key=_text(body.get("event_id")))
-        facts = data if isinstance(data, Mapping) else {}
-        posts, accounts = _ids(facts, _POST_IDS), _ids(facts, _ACCOUNT_IDS)
-        bare = _ids(facts, ("id",))
-        if word.startswith("post."):
-            posts = posts or bare
-        elif word.startswith("account."):
-            accounts = accounts or bare
-        hint = Hint(self._partner, posts, accounts)
-        object_id = next(iter((*posts, *accounts)), None)
-        return Parsed(Intent.HINT, key=_text(body.get("event_id")), object_id=object_id, hint=hint)
+KIND = Kind(
+    name="posteverywhere",
+    title="PostEverywhere",
+    read=_read,
+    config_type=PostEverywhereHooks,
+    body=_object,
+    # The whole secret is the key, `whsec_` included: it is not a Standard Webhooks one.
+    signatures=(
+        Signature(
+            header="x-posteverywhere-signature",
+            prefix="sha256=",
+            stamp=Stamp(header="x-posteverywhere-timestamp", required=False),
+        ),
+    ),
+)
 
 
 def _ids(facts: Mapping[str, Any], names: tuple[str, ...]) -> tuple[str, ...]:

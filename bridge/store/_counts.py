@@ -12,7 +12,7 @@ from bridge.core.model import WorkState
 from bridge.ports import Clock, Counts
 from bridge.store._claims import is_free, is_held, leased_beside
 from bridge.store._sql import Sql, Statement
-from bridge.store._tables import accounts, causes, commands, deliveries, in_state, keys, posts
+from bridge.store._tables import accounts, causes, commands, deliveries, in_state, keys, lookups, posts
 from bridge.store._types import from_micros, to_micros
 
 
@@ -84,6 +84,9 @@ def _queues() -> dict[str, ClauseElement]:
         ),
         "deliveries_dead": select(func.count(), func.min(deliveries.c.settled_at)).where(
             in_state(deliveries.c.state, dead)
+        ),
+        "lookups": select(func.count(), func.min(lookups.c.due_at)).where(
+            in_state(lookups.c.state, due), lookups.c.due_at <= now
         ),
     }
 

@@ -18,7 +18,7 @@ from typing import Any, Generic, TypeVar
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError, OperationalError
 
-from bridge.core.errors import StoreBusy, StoreError
+from bridge.core.errors import StoreBusy, StoreError, StoreOvertaken
 from bridge.ports import Due
 from bridge.store._engine import Clash, Database
 from bridge.store._sql import Unit
@@ -212,7 +212,7 @@ class GroupCommit:
         if isinstance(error, StoreError):
             return error
         if isinstance(error, Clash):
-            return StoreBusy("another write came in between; look again")
+            return StoreOvertaken("another write came in between; look again")
         explained = StoreError(f"the item cannot be stored: {type(error).__name__}")
         explained.__cause__ = error
         return explained

@@ -12,7 +12,7 @@ from typing import Any
 
 from bridge.core.errors import FailureReason
 from bridge.core.events import matches
-from bridge.core.model import Attempt, Command, Delivery, Endpoint, OutboundEvent, WorkState, Write
+from bridge.core.model import Attempt, Command, Delivery, Endpoint, Lookup, OutboundEvent, WorkState, Write
 from bridge.ports import Due
 from bridge.store._types import to_micros
 
@@ -27,6 +27,9 @@ VERSIONED: dict[str, Callable[[Any], str]] = {
     "keys": attrgetter("name"),
     "causes": attrgetter("id"),
     "endpoints": attrgetter("name"),
+    "objects": attrgetter("key"),
+    "lookups": attrgetter("id"),
+    "feeds": attrgetter("source"),
 }
 """The fields of a `Write` whose rows have versions, with what identifies a row."""
 
@@ -94,10 +97,14 @@ class Plan:
     @property
     def made_due(self) -> Due:
         """What becomes due that nobody holds."""
-        commands = self.rows["commands"]
-        freed = any(map(_is_free, commands.inserted.values())) or any(map(_is_free, commands.replaced.values()))
-        made = any(delivery.state is WorkState.DUE for delivery in self.deliveries)
-        return (Due.COMMANDS if freed else Due.NOTHING) | (Due.DELIVERIES if made else Due.NOTHING)
+        due = Due.NOTHING
+        if _any_free(self.rows["commands"]):
+            due |= Due.COMMANDS
+        if any(delivery.state is WorkState.DUE for delivery in self.deliveries):
+            due |= Due.DELIVERIES
+        if _any_free(self.rows["lookups"]):
+            due |= Due.LOOKUPS
+        return due
 
     def _put_rows(self, write: Write) -> bool:
         undo: list[Callable[[], None]] = []
@@ -130,8 +137,12 @@ class Plan:
         return wanting
 
 
-def _is_free(command: Command) -> bool:
-    return command.state is WorkState.DUE and command.lease_until is None
+def _any_free(work: Rows) -> bool:
+    return any(map(_is_free, work.inserted.values())) or any(map(_is_free, work.replaced.values()))
+
+
+def _is_free(work: Command | Lookup) -> bool:
+    return work.state is WorkState.DUE and work.lease_until is None
 
 
 def _take_back(undo: list[Callable[[], None]]) -> bool:

@@ -15,8 +15,9 @@ from sqlalchemy.sql import FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.model import WorkState
+from bridge.store._forget import Forget
 from bridge.store._sql import Sql, Statement, Unit
-from bridge.store._tables import attempts, commands, deliveries, events, in_state, outbound_events, posts
+from bridge.store._tables import attempts, commands, deliveries, events, in_state, lookups, outbound_events, posts
 from bridge.store._types import to_micros
 
 _old, _live, _work = posts.alias("old"), posts.alias("live"), commands.alias("work")
@@ -30,6 +31,7 @@ _TABLES: dict[str, Table] = {
     "outbound_events": outbound_events,
     "commands": commands,
     "posts": posts,
+    "lookups": lookups,
     "events": events,
 }
 
@@ -70,6 +72,7 @@ class Prune:
 
     def __init__(self, sql: Sql) -> None:
         self._sql = sql
+        self._forget = Forget(sql)
 
     def find(self, connection: Connection, name: str, limits: Limits, limit: int) -> Doomed:
         """Look for at most `limit` rows of a table that may go."""
@@ -83,10 +86,16 @@ class Prune:
 
     def _delete(self, unit: Unit, item: Doomed) -> int:
         (_, statement), limits = self._statements[item.table], item.limits.values()
+        ids = [key[0] for key in item.keys]
+        known = self._forget.posts(unit, ids) if item.table == "posts" else {}
         gone = 0
         for key in item.keys:
             named = {f"key_{place}": value for place, value in enumerate(key)}
-            gone += statement.run(unit.connection, **limits, **named)
+            went = statement.run(unit.connection, **limits, **named)
+            gone += went
+            if not went:
+                known.pop(key[0], None)
+        self._forget.objects(unit, known.values())
         return gone
 
     @cached_property
@@ -116,6 +125,7 @@ def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
         "outbound_events": (outbound_events, outbound_events.c.created_at, "events_horizon"),
         "commands": (commands.join(posts, posts.c.id == commands.c.post_id), posts.c.ended_at, "posts_before"),
         "posts": (posts, posts.c.ended_at, "posts_before"),
+        "lookups": (lookups, lookups.c.settled_at, "events_before"),
         "events": (events, events.c.received_at, "events_before"),
     }
 
@@ -151,9 +161,11 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
             ~exists().where(commands.c.post_id == posts.c.id),
             ~exists().where(outbound_events.c.post_id == posts.c.id),
         ),
+        "lookups": and_(~in_state(lookups.c.state, *_OPEN), lookups.c.settled_at < bindparam("events_before")),
         "events": and_(
             events.c.received_at < bindparam("events_before"),
             ~exists().where(posts.c.event_id == events.c.id),
+            ~exists().where(lookups.c.id == events.c.id),
             or_(events.c.key.is_(None), events.c.key_until.is_(None), events.c.key_until < bindparam("events_before")),
         ),
     }

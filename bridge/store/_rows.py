@@ -15,9 +15,12 @@ from bridge.core.model import (
     Delivery,
     Endpoint,
     Event,
+    FeedState,
     Key,
+    Lookup,
     OutboundEvent,
     Post,
+    SourceObject,
 )
 from bridge.store import _tables as tables
 
@@ -81,5 +84,8 @@ ACCOUNTS = Codec(Account, tables.accounts, added=("key",))
 KEYS = Codec(Key, tables.keys)
 CAUSES = Codec(Cause, tables.causes)
 ENDPOINTS = Codec(Endpoint, tables.endpoints)
+OBJECTS = Codec(SourceObject, tables.objects, added=("key",))
+LOOKUPS = Codec(Lookup, tables.lookups)
+FEEDS = Codec(FeedState, tables.feeds)
 OUTBOUND = Codec(OutboundEvent, tables.outbound_events)
 DELIVERIES = Codec(Delivery, tables.deliveries)

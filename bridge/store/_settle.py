@@ -84,14 +84,14 @@ class Settles:
         return answers
 
     def lease(self, unit: Unit, items: Sequence[Lease]) -> list[bool]:
-        """Take or renew leases by the store's clock."""
+        """Take or renew leases by the store's clock; one that is given up is free whatever the clock says later."""
         clock = to_micros(self._clock())
         return [
             self._take_lease.run(
                 unit.connection,
                 name=item.name,
                 holder=item.holder,
-                until=clock + int(item.seconds * 1_000_000),
+                until=clock + int(item.seconds * 1_000_000) if item.seconds else 0,
                 clock=clock,
             )
             == 1

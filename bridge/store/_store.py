@@ -18,9 +18,12 @@ from bridge.core.model import (
     Delivery,
     Endpoint,
     Event,
+    FeedState,
     Key,
+    Lookup,
     OutboundEvent,
     Post,
+    SourceObject,
     Write,
 )
 from bridge.ports import (
@@ -39,6 +42,7 @@ from bridge.store._claims import Claim, Claims
 from bridge.store._counts import Counting
 from bridge.store._engine import Database
 from bridge.store._group import GroupCommit, Operation
+from bridge.store._inbound import Inbound
 from bridge.store._prune import Limits, Prune
 from bridge.store._reads import Reads
 from bridge.store._settle import Lease, Replay, Settles
@@ -65,7 +69,8 @@ class SqlStore:
         records = Records(sql, clock)
         accepts, claims, settles = Accepts(sql, records), Claims(sql, clock), Settles(sql, records, clock)
         self._database = database
-        self._reads, self._counting, self._prune = Reads(sql), Counting(sql, clock), Prune(sql)
+        self._reads, self._inbound = Reads(sql), Inbound(sql, clock)
+        self._counting, self._prune = Counting(sql, clock), Prune(sql)
         self._accept = Operation(accepts.accept)
         self._record = Operation(records.record, refused=_refuse)
         self._claim_commands = Operation(claims.claim_commands)
@@ -167,6 +172,18 @@ class SqlStore:
         """See `bridge.ports.Store.find_events`; `type` is the intent, `partner` and `state` are of its posts."""
         return await self._read(self._reads.find_events, find)
 
+    async def objects(self, source: str, ids: Collection[str]) -> list[SourceObject]:
+        """See `bridge.ports.Store.objects`."""
+        return await self._read(self._inbound.objects, source, tuple(ids))
+
+    async def due_lookups(self, now: datetime, limit: int, skip: Collection[str] = ()) -> list[Lookup]:
+        """See `bridge.ports.Store.due_lookups`; a lease ends by the store's clock."""
+        return await self._read(self._inbound.due_lookups, now, limit, tuple(skip))
+
+    async def feeds(self) -> dict[str, FeedState]:
+        """See `bridge.ports.Store.feeds`."""
+        return await self._read(self._inbound.feeds)
+
     async def commands(self, post_id: str) -> list[Command]:
         """See `bridge.ports.Store.commands`."""
         return await self._read(self._reads.commands, post_id)
@@ -208,7 +225,7 @@ class SqlStore:
         return await self._read(self._reads.endpoints)
 
     async def counts(self, now: datetime) -> Counts:
-        """See `bridge.ports.Store.counts`; commands and deliveries count when they are due by `now`."""
+        """See `bridge.ports.Store.counts`; commands, deliveries and lookups count when due by `now`."""
         return await self._read(self._counting.counts, now)
 
     async def next_due(self) -> datetime | None:
@@ -216,7 +233,7 @@ class SqlStore:
         return await self._read(self._counting.next_due)
 
     def on_commit(self, wake: Callable[[Due], None]) -> None:
-        """See `bridge.ports.Store.on_commit`; a delivery put off to a later time counts too."""
+        """See `bridge.ports.Store.on_commit`; what was put off to a later time counts too."""
         self._wakes.append(wake)
 
     async def close(self) -> None:

@@ -236,6 +236,52 @@ endpoints = Table(
     _column("version", Integer),
 )
 
+objects = Table(
+    "objects",
+    metadata,
+    _column("key", primary=True),
+    _column("source", fixed=True),
+    _column("id", fixed=True),
+    _column("seen_at", Instant),
+    _column("revision", null=True),
+    _column("event_id", null=True),
+    _column("listed", Flag),
+    _column("version", Integer),
+)
+
+lookups = Table(
+    "lookups",
+    metadata,
+    Column("id", Text, ForeignKey("events.id"), primary_key=True, nullable=False, info={"fixed": True}),
+    _column("source", fixed=True),
+    _column("wanted", JsonText),
+    _column("due_at", Instant),
+    _column("created_at", Instant, fixed=True),
+    _column("state", Word(WorkState)),
+    _column("attempts", Integer),
+    _column("reason", Word(FailureReason), null=True),
+    _column("detail", null=True),
+    _column("settled_at", Instant, null=True),
+    _column("lease_until", Instant, null=True),
+    _column("version", Integer),
+)
+_partial("lookups_due", lookups.c.due_at, where=in_state(lookups.c.state, WorkState.DUE))
+_partial("lookups_settled", lookups.c.settled_at, where=lookups.c.settled_at.is_not(None))
+
+feeds = Table(
+    "feeds",
+    metadata,
+    _column("source", primary=True),
+    _column("url"),
+    _column("etag"),
+    _column("modified"),
+    _column("swept_at", Instant, null=True),
+    _column("failures", Integer),
+    _column("detail"),
+    _column("sent", JsonTuple),
+    _column("version", Integer),
+)
+
 outbound_events = Table(
     "outbound_events",
     metadata,

@@ -25,7 +25,10 @@ from bridge.store._rows import (
     DELIVERIES,
     ENDPOINTS,
     EVENTS,
+    FEEDS,
     KEYS,
+    LOOKUPS,
+    OBJECTS,
     OUTBOUND,
     POSTS,
     Codec,
@@ -41,6 +44,9 @@ _CODECS: dict[str, Codec[Any]] = {
     "keys": KEYS,
     "causes": CAUSES,
     "endpoints": ENDPOINTS,
+    "objects": OBJECTS,
+    "lookups": LOOKUPS,
+    "feeds": FEEDS,
 }
 
 
@@ -182,7 +188,9 @@ class Accepts:
                 continue
             if holder is not None:
                 expired.append(holder.event_id)
-            own = _Holder(event.id, None, event.fingerprint, tuple(post.id for post in item.write.posts))
+            # A write may also change posts of earlier events; the answer names only those that this one made.
+            made = tuple(post.id for post in item.write.posts if post.event_id == event.id)
+            own = _Holder(event.id, None, event.fingerprint, made)
             holders[event.scope, event.key] = own
             new.append(item)
             decided.append((own, None))

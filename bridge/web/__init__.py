@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from bridge.web import accounts, deliveries, events, ops, posts
+from bridge.web import accounts, deliveries, events, ops, posts, preview
 from bridge.web._call import Answer, Call, Endpoint, Handler, Health, Web, dump
 from bridge.web._edge import Edge
-from bridge.web._table import ADMIN, PUBLIC, Operation
+from bridge.web._table import ADMIN, HOOKS, PUBLIC, Operation
 from bridge.web.hooks import Hooks
 from bridge.web.openapi import document
 from bridge.web.publish import Publish
@@ -22,6 +22,7 @@ ROUTES: tuple[tuple[str, str], ...] = tuple((operation.path, operation.method) f
 """Path and method of everything that is served: the label values of the metrics of HTTP."""
 
 _HANDLERS: Mapping[str, Handler] = {
+    "preview": preview.preview,
     "list_events": events.list_events,
     "get_event": events.get_event,
     "list_event_types": events.list_event_types,
@@ -36,6 +37,7 @@ _HANDLERS: Mapping[str, Handler] = {
     "list_accounts": accounts.list_accounts,
     "reconnect_account": accounts.reconnect_account,
     "list_causes": accounts.list_causes,
+    "close_cause": accounts.close_cause,
     "list_endpoints": deliveries.list_endpoints,
     "enable_endpoint": deliveries.enable_endpoint,
     "list_deliveries": deliveries.list_deliveries,
@@ -65,7 +67,7 @@ def _app(web: Web, operations: Iterable[Operation]) -> Edge:
         return Answer(200, described)
 
     handlers = {**_HANDLERS, "openapi": openapi}
-    routes = [Route(one.path, _endpoint(web, one, handlers), methods=[one.method]) for one in operations]
+    routes = [Route(one.path, _endpoint(web, one, handlers), methods=_methods(one)) for one in operations]
     # The edge answers every error itself, so Starlette's own two layers for that would only cost time.
     return Edge(Router(routes=routes, redirect_slashes=False), web.metrics, web.writes_off)
 
@@ -73,6 +75,11 @@ def _app(web: Web, operations: Iterable[Operation]) -> Edge:
 def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -> ASGIApp:
     if operation.name == "publish":
         return Publish(web)
-    if operation.name == "receive_hook":
+    if operation.path == HOOKS:
         return Hooks(web)
     return Endpoint(web, handlers[operation.name], operation.scope, operation.query)
+
+
+def _methods(operation: Operation) -> list[str] | None:
+    """Return what a route takes: of hooks every method, for it is the source that says which are meant."""
+    return None if operation.path == HOOKS else [operation.method]

@@ -79,7 +79,9 @@ class Answer:
     async def send(self, send: Send) -> None:
         """Send it."""
         length = str(len(self.body)).encode()
-        headers = [(b"content-type", self.content_type), (b"content-length", length), *self.headers]
+        # A 204 has neither content nor its headers (RFC 9110, 8.6).
+        content = [] if self.status == 204 else [(b"content-type", self.content_type), (b"content-length", length)]
+        headers = [*content, *self.headers]
         await send({"type": "http.response.start", "status": self.status, "headers": headers})
         await send({"type": "http.response.body", "body": self.body})
 

@@ -9,6 +9,9 @@ from bridge.core.model import RawRequest
 from bridge.web._body import read_body
 from bridge.web._call import Web
 
+MOST_HEADERS = 65_536
+"""How many bytes the names and values of all headers may have; `uvicorn` itself has no limit."""
+
 
 @dataclass(slots=True)
 class Head:
@@ -22,7 +25,14 @@ class Head:
 
 
 def head_of(scope: Scope) -> Head:
-    """Read the headers, once."""
+    """Read the headers, once.
+
+    Raises:
+        Problem: 431, they are too large.
+    """
+    if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
+        detail = f"The headers have more than {MOST_HEADERS} bytes. Send fewer, or shorter ones."
+        raise Problem(431, "headers_too_large", detail)
     headers, length, host, authorization, packed = [], None, "", None, False
     for name, value in scope["headers"]:
         headers.append((str(name, "latin-1"), str(value, "latin-1")))

@@ -5,7 +5,7 @@ from typing import Any
 
 import orjson
 
-from bridge.core.mapping import Wanted, may_use
+from bridge.core.directory import Wanted, may_use
 from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
 from bridge.core.redact import Redactor
 from bridge.core.step import reconnect, remedy
@@ -190,7 +190,7 @@ def account_shape(account: Account, name: str) -> Shape:
 
 def cause_shape(cause: Cause, waiting: Sequence[str], *, link: bool) -> Shape:
     """A cause, with the first of the posts that wait for it; `link`: its account can be reconnected by a link."""
-    do = reconnect(cause.id.removeprefix("account:")) if link else remedy(cause.kind, cause.reason)
+    do = reconnect(cause.id.removeprefix("account:")) if link else remedy(cause.kind, cause.reason, cause.id)
     return {
         "id": cause.id,
         "kind": cause.kind,

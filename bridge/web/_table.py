@@ -25,6 +25,8 @@ class Operation:
     answers: Mapping[int, str] = field(default_factory=dict)
 
 
+HOOKS = "/hooks/{source}"
+
 _ACTED = {200: "Acted", 202: "Acted"}
 _WAIT = ("wait",)
 
@@ -34,8 +36,15 @@ PUBLIC = (
         {200: "Published", 202: "Published"},
     ),
     Operation(
-        "POST", "/hooks/{source}", "receive_hook", "Take what a configured source sends; the source checks who it is.",
+        "POST", HOOKS, "receive_hook", "Take what a configured source sends; the source checks who it is.",
         body="Hook", answers={200: "Hooked"},
+    ),
+    Operation(
+        "PUT", HOOKS, "put_hook", "The same, for senders that put.", body="Hook", answers={200: "Hooked"},
+    ),
+    Operation(
+        "POST", "/v1/preview", "preview", "Show what a payload to a source would come to; nothing is stored or sent.",
+        "publish", body="Preview", answers={200: "Previewed"},
     ),
     Operation(
         "GET", "/v1/events", "list_events", "List what came in, newest first.", "read", (*events.FILTERS, *PAGE),
@@ -76,6 +85,11 @@ PUBLIC = (
     Operation(
         "GET", "/v1/causes", "list_causes", "List what a person must act on.", "read", accounts.FILTERS,
         answers={200: "Causes"},
+    ),
+    Operation(
+        "POST", "/v1/causes/{id}/close", "close_cause",
+        "Let go what waits for a source whose feed had more entries than its brake lets go.", "admin",
+        answers={200: "Cause"},
     ),
     Operation("GET", "/v1/endpoints", "list_endpoints", "List where events go.", "read", answers={200: "Endpoints"}),
     Operation(

@@ -5,6 +5,8 @@ from collections.abc import Mapping
 
 from bridge.core.model import AccountState, Cause
 from bridge.core.step import account_cause
+from bridge.flows import log
+from bridge.flows.resume import let_all_go
 from bridge.ports import Store
 from bridge.web._call import Answer, Call, Web
 from bridge.web._query import Query
@@ -53,6 +55,14 @@ async def list_causes(web: Web, call: Call) -> Answer:
     shown = [_shape(web, cause, waiting) for cause in causes if _may_see(web, call, cause)]
     shown = [cause for cause in shown if cause["state"] == state]
     return Answer.json(listed(sorted(shown, key=lambda cause: cause["opened_at"])))
+
+
+async def close_cause(web: Web, call: Call) -> Answer:
+    """Let go all that waits for the cause of a source, and answer the cause as it is then."""
+    cause_id = call.param("id")
+    cause = await let_all_go(web.ingest.kit, cause_id)
+    log.info("cause.closed", cause=cause_id)
+    return Answer.json(_shape(web, cause, await _waiting(web.store, call)))
 
 
 def _shape(web: Web, cause: Cause, waiting: Mapping[str, list[str]]) -> Shape:

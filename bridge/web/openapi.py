@@ -139,9 +139,20 @@ SCHEMAS: Mapping[str, Schema] = {
         event_id=_TEXT, duplicate=_FLAG, status=_TEXT, posts=_many(_ref("Brief")), warnings=_many(_ANY),
     ),
     "Hook": {"type": "object", "description": "Whatever the kind of the source says; of most kinds the vendor's own."},
-    "Hooked": _object(
-        "event_id", "duplicate", event_id=_TEXT, duplicate=_FLAG, status=_TEXT, posts=_many(_ref("Brief")),
-        warnings=_many(_ANY), reason=_TEXT,
+    "Hooked": {
+        "anyOf": [_ref("Taken"), _object("events", events=_many(_ref("Taken")))],
+        "description": "Of most kinds; some senders want another answer. Several only where a request brought several.",
+    },
+    "Taken": _object(
+        "event_id", "duplicate", "intent", event_id=_TEXT, duplicate=_FLAG, intent=_word(Intent), status=_TEXT,
+        posts=_many(_ref("Brief")), warnings=_many(_ANY), reason=_TEXT, note=_TEXT,
+    ),
+    "Preview": _object(
+        "source", source=_TEXT, body=_ANY, body_base64=_TEXT, headers={"type": "object"}, method=_TEXT, query=_TEXT,
+    ),
+    "Previewed": _object(
+        "verified", "problem", "items", problem=_ANY, items=_many(_ANY),
+        verified=_object("genuine", "found", "how", genuine=_FLAG, found=_TEXT, how=_TEXT),
     ),
     "Brief": _object(*_BRIEF, **_BRIEF),
     "Post": _object(*_POST, **_POST),
@@ -173,8 +184,8 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Cause": _object(
         "id", "kind", "partner", "state", "reason", "detail", "opened_at", "waiting",
-        id=_TEXT, kind=_word(("account", "key", "plan")), partner=_TEXT, state=_word(("open", "closed")), reason=_TEXT,
-        detail=_TEXT, opened_at=_WHEN, closed_at=_MAYBE_WHEN,
+        id=_TEXT, kind=_word(("account", "key", "plan", "source")), partner=_TEXT, state=_word(("open", "closed")),
+        reason=_TEXT, detail=_TEXT, opened_at=_WHEN, closed_at=_MAYBE_WHEN,
         waiting=_object("count", "posts", count=_COUNT, posts=_many(_TEXT)),
     ),
     "Causes": _list(_ref("Cause")),
@@ -254,7 +265,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
     }
     if operation.body is not None:
         kinds = ["application/json"]
-        if operation.name in ("publish", "receive_hook"):
+        if operation.name in ("publish", "receive_hook", "put_hook"):
             kinds += ["application/x-www-form-urlencoded", "multipart/form-data"]
             shown["parameters"].append(
                 {"name": "Idempotency-Key", "in": "header", "schema": {**_TEXT, "maxLength": 255}}

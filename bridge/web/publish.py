@@ -9,8 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.core.errors import Problem, StoreError
 from bridge.core.model import Post, PostState, RawRequest
-from bridge.flows.ingest import API
-from bridge.flows.ingest import Answer as Ingested
+from bridge.flows.ingest import API, Result
 from bridge.web._call import Answer, Web
 from bridge.web._query import wait_of
 from bridge.web._raw import body_of, head_of, raw_request
@@ -28,7 +27,7 @@ class Publish:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         query: bytes = scope["query_string"]
         wait_s = wait_of(query) if query else 0.0
-        answer = await self._web.ingest.receive(API, await self._read(scope, receive))
+        [answer] = (await self._web.ingest.receive(API, await self._read(scope, receive))).results
         if wait_s:
             status, posts = await self._outcome(answer, wait_s)
         else:
@@ -55,7 +54,7 @@ class Publish:
             return False
         return True
 
-    async def _outcome(self, answer: Ingested, wait_s: float) -> tuple[int, Sequence[Post]]:
+    async def _outcome(self, answer: Result, wait_s: float) -> tuple[int, Sequence[Post]]:
         """Wait until the partner has answered for every post.
 
         Raises:
@@ -92,12 +91,12 @@ def _is_refused(post: Post) -> bool:
     return post.state is PostState.REJECTED or never_sent
 
 
-def _refusal(answer: Ingested, posts: Sequence[Post], first: Post) -> Problem:
+def _refusal(answer: Result, posts: Sequence[Post], first: Post) -> Problem:
     why = first.error or first.reason or first.state
     return Problem(422, "refused", f"{first.partner} will not publish {first.id}: {why}", extra=_shape(answer, posts))
 
 
-def _shape(answer: Ingested, posts: Sequence[Post]) -> Shape:
+def _shape(answer: Result, posts: Sequence[Post]) -> Shape:
     return {
         "event_id": answer.accepted.event_id,
         "duplicate": answer.accepted.duplicate,

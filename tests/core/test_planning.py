@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from bridge.core.directory import Wanted
 from bridge.core.errors import Fault
-from bridge.core.mapping import Wanted
+from bridge.core.hook_rules import HookRules, Override
 from bridge.core.planning import (
     LATEST,
     Part,
@@ -56,6 +57,29 @@ def test_accounts_of_another_caption_are_a_part_of_their_own():
         ("gv", "short"),
         ("pe", "short"),
     ]
+
+
+def test_a_partner_that_differs_has_a_part_with_its_own_content():
+    rules = HookRules(caption="{{ title }}", by_partner={"pe": Override(caption="pe", content={"tags": ["a"]})})
+    accounts = [wanted("a"), wanted("b", "x"), wanted("c", partner="pe")]
+
+    parts = make_parts(parse_request({"title": "T"}), rules, accounts)
+
+    assert ids(parts) == [["a", "b"], ["c"]]
+    assert [part.content for part in parts] == [
+        {"title": "T", "caption": "T"},
+        {"title": "T", "caption": "pe", "tags": ["a"]},
+    ]
+
+
+def test_hashtags_are_as_many_as_each_platform_takes():
+    request = parse_request({"tags": ["one", "two", "three"]})
+    accounts = [wanted("a", "instagram"), wanted("b", "x"), wanted("c", "threads"), wanted("d", "youtube")]
+
+    parts = make_parts(request, SourceRules(caption="{{ tags | hashtags }}"), accounts)
+
+    assert ids(parts) == [["a", "d"], ["b"], ["c"]]
+    assert [part.content["caption"] for part in parts] == ["#One #Two #Three", "#One #Two", "#One"]
 
 
 def test_a_part_without_a_caption_has_the_fault_and_the_others_do_not():

@@ -2,7 +2,7 @@
 
 import pytest
 
-from bridge.core.platforms import family, is_targeted, of_platform, platform_word
+from bridge.core.platforms import family, is_targeted, most_hashtags, of_platform, platform_word
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,10 @@ def test_its_own_value_goes_before_that_of_its_family():
 def test_a_word_is_targeted_by_what_would_use_its_value():
     assert is_targeted("linkedin", ["tiktok", "linkedin-page"])
     assert not is_targeted("linkedin-page", ["linkedin"])
+
+
+def test_each_platform_takes_so_many_hashtags():
+    assert [most_hashtags(word) for word in ("Twitter", "linkedin-page", "threads", "mastodon", "")] == [
+        *(2, 5, 1),
+        *(None, None),
+    ]

@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, CommandKind, Endpoint, Event, Intent, PostState, TargetState
+from bridge.core.model import (
+    Attempt,
+    CommandKind,
+    Endpoint,
+    Event,
+    FeedState,
+    Intent,
+    Lookup,
+    PostState,
+    SourceObject,
+    TargetState,
+)
 from bridge.core.step import Step, account_cause, account_facts, key_cause, plan_cause, reconnect
 from tests.core.builders import NOW, a_cause, a_key, a_post, a_step, a_target, an_account, data, types
 
@@ -53,6 +64,23 @@ def test_rows_of_one_id_and_different_kinds_are_kept_apart():
     step.edit(Endpoint("x", "https://a.example"), enabled=False)
 
     assert [row.name for row in (*step.write().keys, *step.write().endpoints)] == ["x", "x"]
+
+
+def test_what_is_remembered_of_senders_is_told_apart_by_source_and_id():
+    step = a_step()
+    known, other = (SourceObject(source, "1", NOW, version=4) for source in ("blog", "shop"))
+    wanted, feed = Lookup("evt_1", "blog", {"id": 1}, NOW, NOW), FeedState("blog", "https://a.example/feed", version=2)
+
+    step.edit(step.edit(known, revision="2"), event_id="evt_1")
+    step.edit(other, revision="9")
+    step.add(wanted)
+    step.edit(feed, failures=step.see(feed).failures + 1)
+
+    write = step.write()
+    assert [(row.key, row.revision, row.version) for row in write.objects] == [("blog:1", "2", 5), ("shop:1", "9", 5)]
+    assert write.objects[0].event_id == "evt_1"
+    assert write.lookups == (wanted,)
+    assert [(row.source, row.failures, row.version) for row in write.feeds] == [("blog", 1, 3)]
 
 
 def test_commands_are_numbered_within_their_post():

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from bridge.core.times import parse_when, sortable, spread, zone
+from bridge.core.times import loosely, parse_when, sortable, spread, zone
 
 ZONES = (
     *("Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Asia/Kathmandu", "Pacific/Apia"),
@@ -50,6 +50,7 @@ def test_a_time_means_one_instant(text, timezone, instant, code):
     [
         ("tomorrow", None, "scheduled_at", "'tomorrow' is not a date and time"),
         ("2026-13-01T00:00Z", None, "scheduled_at", "'2026-13-01T00:00Z' is not a date and time"),
+        ("03/04/2031 09:00", "UTC", "scheduled_at", "'03/04/2031 09:00' may mean two dates"),
         ("2026-03-01", "Europe/Berlin", "scheduled_at", "'2026-03-01' has no time of day"),
         ("2026-03-01T17:00", None, "scheduled_at", "has no offset"),
         ("2026-03-01T17:00", "Europe/Entenhausen", "timezone", "'Europe/Entenhausen' is not an IANA zone"),
@@ -63,6 +64,62 @@ def test_a_time_that_says_too_little_is_a_fault(text, timezone, field, problem):
 
     assert (found, warnings, fault.field, fault.problem) == (None, [], field, problem)
     assert fault.remedy
+
+
+@pytest.mark.parametrize(
+    ("written", "iso"),
+    [
+        ("2031-01-05T09:00:00-05:00", "2031-01-05T09:00:00-05:00"),
+        ("2031-01-05T09:00:00.000+0000", "2031-01-05T09:00:00+00:00"),
+        (" 2031-01-05  09:00 ", "2031-01-05T09:00:00"),
+        ("20310105T0900Z", "2031-01-05T09:00:00+00:00"),
+        ("2023-03-06 04:44:05 UTC", "2023-03-06T04:44:05+00:00"),
+        ("2023-03-06 04:44:05 +0100", "2023-03-06T04:44:05+0100"),
+        ("Sun, 05 Jan 2031 09:00:00 GMT", "2031-01-05T09:00:00+00:00"),
+        ("Sun, 05 Jan 2031 09:00:00 EST", "2031-01-05T09:00:00-05:00"),
+        ("5 Jan 2031 09:00 +0130", "2031-01-05T09:00:00+01:30"),
+        ("1924938000", "2030-12-31T09:00:00+00:00"),
+        ("1924938000.5", "2030-12-31T09:00:00.500000+00:00"),
+        ("1924938000000", "2030-12-31T09:00:00+00:00"),
+        ("January 5, 2031 9:00 AM", "2031-01-05T09:00:00"),
+        ("Sunday, Jan 5th, 2031 at 9:30 p.m.", "2031-01-05T21:30:00"),
+        ("5 January 2031 9:00 PM", "2031-01-05T21:00:00"),
+        ("5 January 2031 9pm GMT", "2031-01-05T21:00:00+00:00"),
+        ("5.1.2031 09:00", "2031-01-05T09:00:00"),
+        ("2031/1/5 9:00", "2031-01-05T09:00:00"),
+        ("13/04/2031 09:00", "2031-04-13T09:00:00"),
+        ("04/13/2031 9:00:30 pm", "2031-04-13T21:00:30"),
+        ("04-04-2031 09:00", "2031-04-04T09:00:00"),
+        ("03/04/2031 09:00", None),
+        ("3/04/2031 9 am", None),
+        ("45/45/2031 09:00", None),
+        ("31 Feb 2031 09:00 GMT", None),
+        ("5 Jan 2031 09:00 +9999", None),
+        ("2031-01-05", None),
+        ("20310105", None),
+        ("tomorrow", None),
+        ("", None),
+        ("2031-01-05 09:00" + " " * 9 + "x" * 60, None),
+    ],
+)
+def test_a_time_that_people_or_tools_write_is_read_when_it_is_plain(written, iso):
+    assert loosely(written) == iso
+
+
+@given(
+    st.text(max_size=70) | st.integers(0, 10**15).map(str) | st.dates().map(lambda day: day.strftime("%d/%m/%Y 9:00"))
+)
+def test_what_is_read_loosely_is_read_strictly(written):
+    iso = loosely(written)
+
+    assert iso is None or not parse_when(iso, "UTC")[2] or "out of range" in parse_when(iso, "UTC")[2][0].problem
+
+
+@given(st.datetimes(**WALL), st.sampled_from(["%Y-%m-%d %H:%M", "%B %d, %Y %I:%M %p"]))
+def test_a_time_survives_being_written_as_people_do(moment, form):
+    moment = moment.replace(second=0, microsecond=0)
+
+    assert loosely(moment.strftime(form)) == moment.isoformat()
 
 
 @pytest.mark.parametrize("name", ["", "Europe", "a\0b", "../etc/passwd", "/etc/localtime", "x" * 500, "tzdata.zi", "É"])

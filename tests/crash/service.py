@@ -13,6 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,8 @@ import orjson
 
 from bridge import app
 from bridge.cli import serve
+
+FEEDS = timedelta(milliseconds=100)
 
 
 class Fuse:
@@ -36,6 +39,7 @@ class Fuse:
             "store": [built.kit.store],
             "partner": built.kit.partners.values(),
             "client": [built.deliverer.client],
+            "network": [built.feeds.client],
         }
         for owner in owners.get(self.port, ()):
             setattr(owner, self.method, self._wrapped(getattr(owner, self.method)))
@@ -56,13 +60,27 @@ class Fuse:
         return called
 
 
+def look_often(built: app.Bridge) -> app.Bridge:
+    """Look for feeds to read at once and all the time, not twice a minute."""
+    every = built.schedule.every
+
+    def sooner(name: str, interval: timedelta, job: Any, **when: timedelta) -> None:
+        if name == "feeds":
+            every(name, FEEDS, job)
+        else:
+            every(name, interval, job, **when)
+
+    built.schedule.every = sooner  # type: ignore[method-assign]
+    return built
+
+
 def run(config: str, log: str, kill: str) -> int:
     """Serve, in a process of our own, until told to stop or killed."""
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
     fuse, build = Fuse(kill), app.build
-    app.build = lambda *args, **kwargs: fuse.fit(build(*args, **kwargs))
+    app.build = lambda *args, **kwargs: look_often(fuse.fit(build(*args, **kwargs)))
     return serve.run(argparse.Namespace(config=Path(config)))
 
 

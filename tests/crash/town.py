@@ -27,6 +27,7 @@ SECRETS = {
     "TOWN_TOKEN": "town-token-0123456789",
     "TOWN_PARTNER": DEMO_TOKEN,
     "TOWN_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+    "TOWN_HOOK": "hook-secret-0123456789",
 }
 WORKER_S = 0.15
 PATIENCE_S = 30.0

@@ -118,7 +118,7 @@ def test_check_takes_the_example(tmp_path: Path):
     (tmp_path / "secrets" / "second-brand").write_text("gva_live_second.0123456789abcdef\n")
     tokens = {
         name: f"{name.lower()}-0123456789"
-        for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN", "BLOG_SECRET")
+        for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN", "BLOG_SECRET", "ZAPIER_SECRET")
     } | {"POSTEVERYWHERE_TOKEN": "pe_live_" + "0" * 32, "POSTEVERYWHERE_HOOK_SECRET": "whsec_0123456789"}
     environ = {**tokens, "GENVIRAL_TOKEN": "gva_live_first.0123456789abcdef", "OPS_SECRET": "whsec_" + "QUJD" * 10}
 

@@ -8,12 +8,12 @@ import orjson
 import pytest
 
 from bridge.core.errors import FailureReason, Problem
+from bridge.core.hook_rules import HookRules
 from bridge.core.model import Intent, PostState
 from bridge.ports import Find, Hint
 from bridge.simulator.genviral import INSTAGRAM, TIKTOK
-from bridge.sources.generic import GenericConfig
 from bridge.sources.posteverywhere import PostEverywhereHooks
-from tests.flows.town import NOON, VIDEO
+from tests.flows.town import NOON, OWN, VIDEO
 
 pytestmark = pytest.mark.anyio
 
@@ -23,11 +23,11 @@ GIVEN = {"title": "Holiday drops", "media": VIDEO}
 
 def a_blog(**rules) -> dict:
     given = {"secret": (SECRET,), "accounts": ("brand-*",), "caption": "{{ title }}"}
-    return {"blog": GenericConfig(**given | rules)}
+    return {"blog": (OWN, HookRules(**given | rules))}
 
 
 async def send(town, **fields):
-    return await town.ingest.receive("blog", town.hook(fields, authorization=f"Bearer {SECRET}"))
+    return await town.receive("blog", town.hook(fields, authorization=f"Bearer {SECRET}"))
 
 
 async def stored(town, answer):
@@ -66,11 +66,12 @@ async def test_warned_of_it_goes_out(build_town):
     assert {one["code"] for one in answer.warnings} == {"PREFLIGHT"}
 
 
-async def test_without_a_caption_the_posts_are_rejected(build_town):
+async def test_without_a_caption_the_posts_are_rejected_with_what_to_do(build_town):
     town = await build_town(hooks=a_blog(caption=None, preflight="off"))
-    answer = await send(town, **GIVEN)
+    answer = await send(town, media=VIDEO)
 
     assert [post.state for post in answer.posts] == [PostState.REJECTED]
+    assert "sources.blog.caption" in answer.note
 
 
 @pytest.mark.parametrize("accounts", [(), ("nobody",)])
@@ -110,7 +111,7 @@ async def test_the_same_again_is_a_repetition(build_town):
 
 async def test_what_is_told_at_accept_is_counted(metrics, build_town):
     town = await build_town(hooks=a_blog(caption=None))
-    await send(town, **GIVEN)
+    await send(town, media=VIDEO)
 
     assert town.metric("bridge_transitions_total", type="post.rejected") == 1
 
@@ -118,7 +119,7 @@ async def test_what_is_told_at_accept_is_counted(metrics, build_town):
 async def test_a_stranger_is_refused(build_town):
     town = await build_town(hooks=a_blog())
     with pytest.raises(Problem) as caught:
-        await town.ingest.receive("blog", town.hook(GIVEN, authorization="Bearer another"))
+        await town.receive("blog", town.hook(GIVEN, authorization="Bearer another"))
 
     assert (caught.value.status, caught.value.slug) == (401, "not_verified")
     assert await town.store.find_events(Find()) == []
@@ -126,7 +127,7 @@ async def test_a_stranger_is_refused(build_town):
 
 # --- Hints -----------------------------------------------------------------------------------------------------------
 
-PE = {"pe-hooks": PostEverywhereHooks(secret=("whsec_pe",), partner="gv")}
+PE = {"pe-hooks": ("posteverywhere", PostEverywhereHooks(secret=("whsec_pe",), partner="gv"))}
 
 
 class Looks:
@@ -151,7 +152,7 @@ def looks() -> Looks:
 async def hint(town, event="post.published", *, event_id="e1", **data):
     body = orjson.dumps({"event": event, "event_id": event_id, "data": {"post_id": "p1"} | data})
     signature = "sha256=" + hmac.new(b"whsec_pe", body, "sha256").hexdigest()
-    return await town.ingest.receive("pe-hooks", town.hook(body, x_posteverywhere_signature=signature))
+    return await town.receive("pe-hooks", town.hook(body, x_posteverywhere_signature=signature))
 
 
 async def settled(town) -> None:

@@ -8,14 +8,14 @@ import orjson
 import pytest
 
 from bridge.core.errors import FailureReason
+from bridge.core.hook_rules import HookRules
 from bridge.core.model import CommandKind, PostState, WorkState
 from bridge.ports import Find
 from bridge.simulator.genviral import TIKTOK
 from bridge.simulator.posteverywhere import TIKTOK as PE_TIKTOK
 from bridge.simulator.posteverywhere import PostEverywhereSimulator, app
-from bridge.sources.generic import GenericConfig
 from tests.flows.test_fetch import picture, serving
-from tests.flows.town import VIDEO
+from tests.flows.town import OWN, VIDEO
 from tests.partners.things import Observed, posteverywhere
 
 pytestmark = pytest.mark.anyio
@@ -28,12 +28,12 @@ MINUTES = timedelta(minutes=10)
 
 def a_blog(*accounts: str, **rules) -> dict:
     given = {"secret": (SECRET,), "accounts": accounts or ("brand-*",), "caption": "{{ title }}"}
-    return {"blog": GenericConfig(**given | rules)}
+    return {"blog": (OWN, HookRules(**given | rules))}
 
 
 async def send(town, key=None, **fields):
     headers = {"authorization": f"Bearer {SECRET}"} | ({"idempotency_key": key} if key else {})
-    return await town.ingest.receive("blog", town.hook(fields, **headers))
+    return await town.receive("blog", town.hook(fields, **headers))
 
 
 async def alerts(town) -> list[dict]:

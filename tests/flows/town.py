@@ -2,7 +2,7 @@
 
 import itertools
 import socket
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -16,9 +16,10 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from prometheus_client import CollectorRegistry
 
 from bridge import partners, sources
+from bridge.core.directory import NamedAccount
 from bridge.core.errors import Problem
-from bridge.core.mapping import NamedAccount
-from bridge.core.model import Account, Cause, Command, Endpoint, Post, RawRequest
+from bridge.core.hook_rules import HookRules
+from bridge.core.model import Account, Cause, Command, Endpoint, Intent, Item, Post, RawRequest
 from bridge.core.rules import Limits, MediaRules, PublishRules, RetryRules, SourceRules, WatchRules
 from bridge.core.times import sortable
 from bridge.core.tokens import Token, Tokens
@@ -26,19 +27,47 @@ from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
 from bridge.flows.adopt import Adopter
 from bridge.flows.fetch import Fetcher
-from bridge.flows.ingest import Answer, Ingest, Look
+from bridge.flows.ingest import Ingest, Look, Result
 from bridge.flows.publish import Publisher
 from bridge.flows.resume import Resumer
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
 from bridge.net import GuardedClient
 from bridge.partners.genviral import GenviralConfig
-from bridge.ports import Find, Store, Write
+from bridge.ports import Find, Parsed, Reply, Source, Store, Write
 from bridge.simulator.genviral import DEMO_TOKEN, INSTAGRAM, TIKTOK, TIKTOK_HOSTED, Fault, GenviralSimulator
 from bridge.simulator.genviral import Account as SimAccount
 from bridge.simulator.genviral import Key as SimKey
 from bridge.simulator.genviral import app as simulated
+from bridge.sources._kind import Hook, Payload
 from bridge.store import SqlStore
+
+Hooked = tuple[str | sources.Kind, Any]
+"""A source of a test: its kind, or the name of it, and its configuration."""
+
+
+def _read_own(payload: Payload, rules: HookRules) -> Iterable[Item]:
+    return (Item(intent=Intent.PUBLISH, own=payload.data),)
+
+
+OWN = sources.Kind(name="own", title="Own", read=_read_own)
+"""Sends publish requests in our own words."""
+
+
+def _read_things(payload: Payload, rules: HookRules) -> Parsed:
+    things = payload.data if isinstance(payload.data, list) else [payload.data]
+    named = {"id": "object_id", "rev": "revision", "at": "scheduled_at"}
+    found = []
+    for thing in things:
+        fields = {named.get(name, name): value for name, value in thing.items() if name not in ("video", "slug")}
+        found.append(Item(**{**fields, "intent": Intent(thing["intent"]), "raw": thing}))
+    return Parsed(tuple(found))
+
+
+THINGS = sources.Kind(
+    name="things", title="Things", read=_read_things, fetches=lambda rules: rules.site is not None, reply=Reply(200)
+)
+"""A CMS that sends the fields of items, one or a list; with a `site` it can be asked for what it leaves out."""
 
 NOON = datetime(2026, 1, 1, 12, tzinfo=UTC)
 VIDEO = "https://cdn.example.com/a.mp4"
@@ -180,11 +209,16 @@ class Town:
         pairs += [(name.replace("_", "-"), value) for name, value in headers.items()]
         return RawRequest("POST", "/hooks/x", "", "", tuple(pairs), body, received_at=self.clock())
 
-    async def publish(self, *, token: str = "s3cret", key: str | None = None, **fields: Any) -> Answer:
+    async def publish(self, *, token: str = "s3cret", key: str | None = None, **fields: Any) -> Result:
         """Hand in a request; a field that is `...` is left out."""
         given = {"caption": "hello", "media": VIDEO, "accounts": ["brand-tiktok"]} | fields
         sent = {name: value for name, value in given.items() if value is not ...}
-        return await self.ingest.receive("api", self.request(sent, token=token, key=key))
+        return await self.receive("api", self.request(sent, token=token, key=key))
+
+    async def receive(self, source: str, raw: RawRequest) -> Result:
+        """Hand a request to a source, and return what became of its only item."""
+        [result] = (await self.ingest.receive(source, raw)).results
+        return result
 
     async def refusal(self, **given: Any) -> Problem:
         """Hand in a request that is refused."""
@@ -310,7 +344,7 @@ async def a_town(
     retry: RetryRules | None = None,
     limits: Limits | None = None,
     media: MediaRules | None = None,
-    hooks: Mapping[str, sources.Config] | None = None,
+    hooks: Mapping[str, Hooked] | None = None,
     look: Look | None = None,
     two_keys: bool = False,
     listed: bool = True,
@@ -375,12 +409,17 @@ async def a_town(
 
 
 def an_ingest(
-    kit: Kit, publish: PublishRules, limits: Limits, hooks: Mapping[str, sources.Config], look: Look | None
+    kit: Kit, publish: PublishRules, limits: Limits, hooks: Mapping[str, Hooked], look: Look | None
 ) -> Ingest:
     """An ingest with the API and these sources, wired as the app does it."""
-    given = {"api": sources.Api(Tokens(TOKENS)), **{name: sources.build(name, one) for name, one in hooks.items()}}
-    own = {name: one for name, one in hooks.items() if isinstance(one, SourceRules)}
+    made = {name: Hook(name, _kind(kind), config) for name, (kind, config) in hooks.items()}
+    own = {name: config for name, (_, config) in hooks.items() if isinstance(config, SourceRules)}
+    given: dict[str, Source] = {"api": sources.Api(Tokens(TOKENS)), **made}
     return Ingest(kit, publish, limits, given, own=own, look=look)
+
+
+def _kind(kind: str | sources.Kind) -> sources.Kind:
+    return sources.KINDS[kind] if isinstance(kind, str) else kind
 
 
 def _entropy(numbers: "itertools.count[int]") -> bytes:

@@ -22,7 +22,7 @@ from bridge.core.errors import Conflict, FailureReason, StoreError
 from bridge.core.model import Post, RawRequest
 from bridge.core.redact import Redactor
 from bridge.core.times import sortable
-from bridge.flows.ingest import Answer
+from bridge.flows.ingest import Result
 from bridge.net import NetError, Reply
 from bridge.ports import Find
 from bridge.settings import Settings, load
@@ -261,7 +261,7 @@ class Town:
 
     # What a sender and a person do.
 
-    async def publish(self, fields: Mapping[str, Any], key: str) -> Answer | None:
+    async def publish(self, fields: Mapping[str, Any], key: str) -> Result | None:
         """Hand a request in; None when the sender got no answer.
 
         Raises:
@@ -275,7 +275,7 @@ class Town:
         body = orjson.dumps(dict(fields))
         request = RawRequest("POST", "/v1/publish", "", "", headers, body, received_at=self.clock())
         async with self._turn():
-            return await self.bridge.ingest.receive("api", request)
+            return (await self.bridge.ingest.receive("api", request)).results[0]
         return None
 
     async def act(self, verb: str, post_id: str) -> None:

@@ -15,9 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.retry import parse_retry_after
 from bridge.partners import _http
 from bridge.partners._budget import Budget, Pace, Priority
-from bridge.partners._http import Answer, Http, lost, parse_retry_after
+from bridge.partners._http import Answer, Http, lost
 from bridge.ports import MediaFile
 from tests.partners.things import NOW, Observed
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.mapping import NamedAccount
+from bridge.core.directory import NamedAccount
 from bridge.core.rules import PublishRules
 from bridge.settings import Settings, load
 

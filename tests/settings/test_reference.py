@@ -7,13 +7,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from bridge.app import KINDS as PRODUCT
+from bridge.core.hook_rules import HookRules
 from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, WatchRules
 from bridge.partners import CONFIGS as PARTNERS
-from bridge.settings import Kinds, Settings, json_schema, load, reference
+from bridge.settings import Settings, json_schema, load, reference
 from bridge.sources import CONFIGS
 
 DOCS = Path(__file__).parent.parent.parent / "docs"
-PRODUCT = Kinds(partners=PARTNERS, sources=CONFIGS)
 
 
 @pytest.fixture
@@ -32,6 +33,7 @@ EXAMPLE_ENVIRON = {
     "POSTEVERYWHERE_TOKEN": "pe_live_" + "0" * 32,
     "POSTEVERYWHERE_HOOK_SECRET": "whsec_of-the-subscription",
     "BLOG_SECRET": "the-secret-of-the-blog",
+    "ZAPIER_SECRET": "the-secret-of-zapier",
     "OPS_SECRET": "whsec_" + "QUJD" * 10,
 }
 
@@ -66,7 +68,20 @@ def test_the_example_shows_every_key(example):
     assert set(tree["server"]) == set(shown["server"]["properties"])
     for section, kinds in (("sources", CONFIGS), ("partners", PARTNERS)):
         widest = {one["kind"]: set(one) for one in sorted(tree[section].values(), key=len)}
-        assert widest == {kind: {"kind", *(item.name for item in fields(config))} for kind, config in kinds.items()}
+        assert section == "sources" or widest.keys() == kinds.keys()
+        for kind in widest.keys() - {"generic"}:
+            assert widest[kind] == {"kind", *(item.name for item in fields(kinds[kind]))}
+    assert {item.name for item in fields(HookRules)} <= set(tree["sources"]["blog"])
+
+
+def test_the_defaults_of_every_source_that_the_example_shows_are_true(example):
+    """What the example gives another value is there to be changed."""
+    blog, plain = load(example, EXAMPLE_ENVIRON, PRODUCT).sources["blog"].config, CONFIGS["ghost"]()
+    shown = {item.name for item in fields(blog) if getattr(blog, item.name) != getattr(plain, item.name)}
+    assert shown == {
+        *("secret", "accounts", "accounts_by_tag", "when", "caption", "captions", "by_partner", "media_default"),
+        *("site", "timezone", "feed"),
+    }
 
 
 def test_the_schema_is_closed_and_explains_every_key(kinds):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from bridge.core.model import RawRequest
 from bridge.core.signing import Check, Unverified
 from bridge.ports import Hint
-from bridge.sources import CONFIGS, SOURCES, build
+from bridge.sources import CONFIGS, KINDS, build
 from bridge.sources.posteverywhere import PostEverywhereHooks
 from tests.core.builders import NOW, problem_of
 
@@ -24,7 +24,7 @@ BODY = b'{"event":"post.published","data":{"post_id":"p1"}}'
 SIGNATURE = "sha256=c0a9d4fdb1c236fc0599d41a514260f7b96e644242bd2b3f64d7c4026a873414"
 HEX = SIGNATURE.removeprefix("sha256=")
 
-HOOKS = build("pe-hooks", PostEverywhereHooks(secret=("whsec_next", SECRET), partner="pe"))
+HOOKS = build("pe-hooks", "posteverywhere", PostEverywhereHooks(secret=("whsec_next", SECRET), partner="pe"))
 
 
 def a_request(body: bytes = BODY, signature: str | None = SIGNATURE, sent_at: str | None = None) -> RawRequest:
@@ -40,8 +40,8 @@ def read(body: object):
 
 
 def test_every_kind_has_its_configuration():
-    assert [(kind, cls.kind, cls.config_type) for kind, cls in SOURCES.items()] == [
-        (kind, kind, config) for kind, config in CONFIGS.items()
+    assert [(name, kind.name, kind.config_type) for name, kind in KINDS.items()] == [
+        (name, name, config) for name, config in CONFIGS.items()
     ]
 
 
@@ -61,14 +61,13 @@ def test_the_vendors_vector_is_genuine(seconds):
         (a_request(signature=HEX), Check.MALFORMED),
         (a_request(signature="sha1=" + HEX), Check.MALFORMED),
         (a_request(signature="SHA256=" + HEX), Check.MALFORMED),
-        (a_request(signature="sha256="), Check.FORGED),
+        (a_request(signature="sha256="), Check.MALFORMED),
         (a_request(signature="sha256=" + HEX[:-2]), Check.FORGED),
         (a_request(signature="sha256=" + "0" * 64), Check.FORGED),
-        (a_request(signature="sha256=zz"), Check.FORGED),
+        (a_request(signature="sha256=zz"), Check.MALFORMED),
         (a_request(BODY + b" "), Check.FORGED),
         (a_request(BODY.replace(b":", b": ")), Check.FORGED),
         (a_request(sent_at="soon"), Check.MALFORMED),
-        (a_request(sent_at=""), Check.MALFORMED),
         (a_request(sent_at=str(int(NOW.timestamp()) - 301)), Check.STALE),
         (a_request(sent_at=str(int(NOW.timestamp()) + 301)), Check.STALE),
     ],
@@ -100,21 +99,22 @@ def test_nothing_else_is_and_the_answer_does_not_say_why(request_, check):
 def test_an_event_hints_at_what_it_names(event, data, posts, accounts):
     parsed = read({"event": event, "event_id": "e1", "data": data})
 
-    assert (parsed.intent, parsed.key, parsed.requests) == ("hint", "e1", ())
+    (item,) = parsed.items
+    assert (item.intent, item.key, item.own) == ("hint", "e1", {})
     assert parsed.hint == Hint("pe", posts, accounts)
-    assert parsed.object_id == next(iter((*posts, *accounts)), None)
+    assert item.object_id == next(iter((*posts, *accounts)), None)
 
 
 @pytest.mark.parametrize("event", ["test", "webhook.test", "ping", "webhook.ping"])
 def test_a_test_is_a_test(event):
     parsed = read({"event": event, "data": {"post_id": "p1"}})
 
-    assert (parsed.intent, parsed.key, parsed.hint) == ("test", None, None)
+    assert ([(item.intent, item.key) for item in parsed.items], parsed.hint) == ([("test", None)], None)
 
 
 @given(st.recursive(st.none() | st.booleans() | st.integers(0, 9) | st.text(max_size=5), st.lists, max_leaves=4))
 def test_no_event_crashes_the_source(value):
     fields = [read({name: value, "data": {"post_id": value, "account_id": value}}) for name in ("event", "event_id")]
 
-    assert all(parsed.intent in ("hint", "test") for parsed in fields)
-    assert (problem_of(lambda: read(orjson.dumps(value))) is None) is False
+    assert all(item.intent in ("hint", "test") for parsed in fields for item in parsed.items)
+    assert problem_of(lambda: read(orjson.dumps(value))).status == 400

@@ -13,8 +13,10 @@ from bridge.core.model import (
     Endpoint,
     Event,
     Intent,
+    Lookup,
     OutboundEvent,
     Post,
+    SourceObject,
     Target,
     WorkState,
     Write,
@@ -81,6 +83,15 @@ def acceptance(posts: int = 1, **given: Any) -> Acceptance:
     received = event(**given)
     made = tuple(post(received.id) for _ in range(posts))
     return Acceptance(received, Write(posts=made, commands=tuple(command(one) for one in made)))
+
+
+def source_object(object_id: str = "1", **given: Any) -> SourceObject:
+    return SourceObject(**{"source": "blog", "id": object_id, "seen_at": NOW, **given})
+
+
+def lookup(of: Event, **given: Any) -> Lookup:
+    made: dict[str, Any] = {"id": of.id, "source": of.source, "wanted": {"id": 7}, "due_at": NOW, "created_at": NOW}
+    return Lookup(**{**made, **given})
 
 
 def told(event_type: str = "post.posted", subject: str = "", sequence: int = 1, **given: Any) -> OutboundEvent:

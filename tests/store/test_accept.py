@@ -6,11 +6,23 @@ from datetime import timedelta
 
 import pytest
 
-from bridge.core.errors import StoreBusy
-from bridge.core.model import WorkState, Write
+from bridge.core.errors import StoreBusy, StoreOvertaken
+from bridge.core.model import PostState, SourceObject, WorkState, Write
 from bridge.ports import Acceptance, Accepted, Find
 from bridge.store._store import SqlStore
-from tests.store.made import LEASE, NOW, acceptance, command, endpoint, event, next_of, post, told
+from tests.store.made import (
+    LEASE,
+    NOW,
+    acceptance,
+    command,
+    endpoint,
+    event,
+    lookup,
+    next_of,
+    post,
+    source_object,
+    told,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -124,3 +136,78 @@ async def test_a_bad_accept_does_not_harm_its_neighbours(store: SqlStore) -> Non
     answers = await asyncio.gather(*(store.accept([item], NOW) for item in items), return_exceptions=True)
     assert [isinstance(answer, list) for answer in answers] == [True, False, True, False, False, True]
     assert len(await store.find_events(Find(limit=100))) == 4
+
+
+def about(known: SourceObject, **given: object) -> Acceptance:
+    """An event with a post that also writes a row about the sender's object."""
+    item = acceptance(**given)
+    return replace(item, write=replace(item.write, objects=(known,)))
+
+
+async def test_an_accept_stores_what_became_of_an_object_with_it(store: SqlStore) -> None:
+    first = about(source_object(revision="1"))
+    await store.accept([first], NOW)
+    newer = about(next_of(first.write.objects[0], revision="2"))
+    assert not (await store.accept([newer], NOW))[0].duplicate
+    assert await store.objects("blog", ["1"]) == list(newer.write.objects)
+
+
+async def test_an_accept_changes_stored_posts_and_commands_and_answers_only_its_own(store: SqlStore) -> None:
+    first, update = acceptance(), event(key="k", key_until=LATER)
+    await store.accept([first], NOW)
+    [mine], [publish] = first.write.posts, first.write.commands
+    changed, later = next_of(mine, state=PostState.SCHEDULED), next_of(publish, due_at=LATER)
+    added = post(update.id)
+    item = Acceptance(update, Write(posts=(changed, added), commands=(later, command(mine, 2))))
+    assert await store.accept([item], NOW) == [Accepted(update.id, (added.id,))]
+    assert await store.accept([item], NOW) == [Accepted(update.id, (added.id,), duplicate=True)]
+    assert await store.posts([mine.id]) == {mine.id: changed}
+    assert await store.commands(mine.id) == [later, item.write.commands[1]]
+
+
+@pytest.mark.parametrize("version", [1, 2, 4], ids=["not new", "stale", "too new"])
+async def test_an_accept_about_another_version_of_an_object_is_busy_alone(store: SqlStore, version: int) -> None:
+    known = source_object()
+    await store.record([Write(objects=(known,)), Write(objects=(next_of(known, revision="2"),))])
+    misfit = about(replace(known, version=version, revision="mine"), key="k", key_until=LATER)
+    calls = (store.accept([item], NOW) for item in (acceptance(), misfit, about(source_object("2"))))
+    before, refused, after = await asyncio.gather(*calls, return_exceptions=True)
+    assert isinstance(refused, StoreBusy)
+    assert [isinstance(answer, list) for answer in (before, after)] == [True, True]
+    assert await store.event(misfit.event.id) is None
+    assert [known.revision for known in await store.objects("blog", ["1"])] == ["2"]
+    [again] = await store.accept([about(source_object(version=3), key="k", key_until=LATER)], NOW)
+    assert not again.duplicate
+
+
+async def test_two_new_rows_of_one_object_in_one_call_keep_nothing_of_it(store: SqlStore) -> None:
+    with pytest.raises(StoreBusy):
+        await store.accept([about(source_object()), about(source_object())], NOW)
+    assert (await store.find_events(Find()), await store.objects("blog", ["1"])) == ([], [])
+
+
+async def test_of_many_calls_with_one_new_object_one_is_stored(store: SqlStore) -> None:
+    items = [about(source_object(revision=str(number))) for number in range(10)]
+    answers = await asyncio.gather(*(store.accept([item], NOW) for item in items), return_exceptions=True)
+    won = [item for item, answer in zip(items, answers, strict=True) if isinstance(answer, list)]
+    assert [type(answer) for answer in answers].count(StoreOvertaken) == 9
+    assert [one.id for one in await store.find_events(Find())] == [won[0].event.id]
+    assert await store.objects("blog", ["1"]) == list(won[0].write.objects)
+
+
+@pytest.mark.parametrize("fingerprint", ["same", "other"], ids=["duplicate", "conflict"])
+async def test_a_known_key_applies_nothing_of_its_write(store: SqlStore, fingerprint: str) -> None:
+    first = about(source_object(), key="k", key_until=LATER)
+    await store.accept([first], NOW)
+    [known], [mine] = first.write.objects, first.write.posts
+    again = event(key="k", key_until=LATER, fingerprint=fingerprint)
+    changes = Write(
+        objects=(next_of(known, revision="2"), source_object("2")),
+        posts=(next_of(mine, stuck=True),),
+        lookups=(lookup(again),),
+    )
+    [answer] = await store.accept([Acceptance(again, changes)], NOW)
+    assert (answer.event_id, answer.post_ids) == (first.event.id, (mine.id,))
+    assert await store.objects("blog", ["1", "2"]) == [known]
+    assert await store.posts([mine.id]) == {mine.id: mine}
+    assert await store.due_lookups(NOW, 10) == []

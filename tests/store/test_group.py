@@ -153,6 +153,13 @@ async def test_a_lease_has_one_holder_until_it_runs_out(store: SqlStore, clock: 
     assert not await store.lease("watch", "a", 10)
 
 
+async def test_a_lease_that_was_given_up_is_free_though_the_clock_goes_back(store: SqlStore, clock: FixedClock) -> None:
+    assert await store.lease("watch", "a", 10)
+    assert await store.lease("watch", "a", 0)
+    clock.move(seconds=-60)
+    assert await store.lease("watch", "b", 10)
+
+
 async def test_the_writer_outlives_an_operation_that_ends_the_transaction_itself(store: SqlStore) -> None:
     def rollback(unit: Unit, items: Sequence[int]) -> list[int]:
         unit.connection.exec_driver_sql("ROLLBACK")

@@ -1,15 +1,29 @@
 """Retention: what has ended and is old goes, children first; nothing of a live post does."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from bridge.core.model import Attempt, Post, PostState, WorkState, Write
+from bridge.core.model import Attempt, FeedState, Post, PostState, SourceObject, WorkState, Write
 from bridge.ports import Acceptance, Find
 from bridge.store._store import SqlStore
-from tests.store.made import LEASE, NOW, command, endpoint, event, new_id, next_of, post, settlement, told
+from tests.store.made import (
+    LEASE,
+    NOW,
+    command,
+    endpoint,
+    event,
+    lookup,
+    new_id,
+    next_of,
+    post,
+    settlement,
+    source_object,
+    told,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -102,6 +116,44 @@ async def test_an_event_stays_while_it_has_posts_or_its_key_counts(store: SqlSto
     assert await store.find_events(Find()) == [kept]
 
 
+@pytest.mark.parametrize(
+    ("ended", "left"),
+    [
+        ({"state": WorkState.DONE, "settled_at": OLD}, 0),
+        ({"state": WorkState.DEAD, "settled_at": OLD}, 0),
+        ({"state": WorkState.DEAD, "settled_at": NOW}, 1),
+        ({"state": WorkState.DUE}, 1),
+    ],
+)
+async def test_a_lookup_goes_when_it_was_settled_long_ago_and_its_event_after_it(
+    store: SqlStore, ended: dict[str, Any], left: int
+) -> None:
+    thin = event(received_at=ANCIENT)
+    await store.accept([Acceptance(thin, Write(lookups=(lookup(thin, **ended),)))], ANCIENT)
+    assert await prune(store) == 2 * (1 - left)
+    assert len(await store.find_events(Find())) == left
+    again = lookup(thin, version=2)
+    assert await store.record([Write(lookups=(again,))]) == [bool(left)]
+
+
+async def test_a_lookup_goes_before_an_event_that_its_posts_keep(store: SqlStore) -> None:
+    parent = await given_post(store, OLD)
+    received, _ = await store.event(parent.event_id) or (None, None)
+    assert received is not None
+    done = lookup(received, state=WorkState.DONE, settled_at=OLD)
+    await store.record([Write(lookups=(done,))])
+    assert await prune(store) == 5
+    assert await shape(store, parent) == (1, 0, 0, 0, 1)
+    assert await store.record([Write(lookups=(next_of(done),))]) == [False]
+
+
+async def test_objects_and_feeds_are_kept_for_good(store: SqlStore) -> None:
+    known, feed = source_object(seen_at=ANCIENT), FeedState("blog", "https://a.example/feed", swept_at=ANCIENT)
+    await store.record([Write(objects=(known,), feeds=(feed,))])
+    assert await prune(store, posts_before=NOW) == 0
+    assert (await store.objects("blog", ["1"]), await store.feeds()) == ([known], {"blog": feed})
+
+
 async def test_posts_kept_for_a_shorter_time_take_their_young_history_along(store: SqlStore) -> None:
     parent = await given_post(store, NOW - timedelta(days=2))
     assert await prune(store, posts_before=NOW) == 6
@@ -141,3 +193,51 @@ async def test_what_came_back_to_life_between_look_and_delete_stays(store: SqlSt
     store._prune.find = find_then_revive  # type: ignore[method-assign]
     assert await prune(store) == 0
     assert await shape(store, revived) == (1, 2, 1, 1, 1)
+
+
+VOID = {"state": PostState.REJECTED}
+
+
+async def given_object(store: SqlStore, *given: dict[str, Any]) -> SourceObject:
+    """An object whose event made these posts, known under two names; returns the first."""
+    received = event(received_at=ANCIENT)
+    parents = [post(received.id, created_at=ANCIENT, **{"ended_at": ANCIENT, **one}) for one in given]
+    rows = tuple(source_object(name, event_id=received.id) for name in ("1", "url:a.example/1"))
+    await store.accept([Acceptance(received, Write(posts=tuple(parents), objects=rows))], ANCIENT)
+    return rows[0]
+
+
+async def event_of(store: SqlStore) -> list[str | None]:
+    return [row.event_id for row in await store.objects("blog", ["1", "url:a.example/1"])]
+
+
+async def test_an_object_of_which_nothing_went_out_loses_its_event_with_its_posts(store: SqlStore) -> None:
+    row = await given_object(store, VOID, {"state": PostState.CANCELED})
+    await prune(store)
+
+    assert await event_of(store) == [None, None]
+    assert await store.record([Write(objects=(replace(row, version=2),))]) == [False]
+
+
+async def test_an_object_of_which_something_went_out_keeps_its_event(store: SqlStore) -> None:
+    row = await given_object(store, VOID, {"state": PostState.POSTED})
+    await prune(store)
+
+    assert await event_of(store) == [row.event_id] * 2
+
+
+@pytest.mark.parametrize("first", ["out", "void"])
+async def test_which_of_its_posts_went_first_does_not_matter(store: SqlStore, first: str) -> None:
+    ended = {"state": PostState.POSTED, "ended_at": ANCIENT if first == "out" else OLD}
+    row = await given_object(store, ended, {**VOID, "ended_at": OLD if first == "out" else ANCIENT})
+    await prune(store)
+    await prune(store, posts_before=NOW)
+
+    assert await event_of(store) == [f"gone:{row.event_id}" if first == "out" else row.event_id] * 2
+
+
+async def test_an_object_keeps_its_event_while_a_post_of_it_is_kept(store: SqlStore) -> None:
+    row = await given_object(store, VOID, {**VOID, "ended_at": NOW})
+    await prune(store)
+
+    assert await event_of(store) == [row.event_id] * 2

@@ -21,7 +21,7 @@ from bridge.core.model import (
 )
 from bridge.ports import Acceptance, Find
 from bridge.store._store import SqlStore
-from tests.store.made import LEASE, NOW, acceptance, command, endpoint, event, post, settlement, told
+from tests.store.made import LEASE, NOW, acceptance, command, endpoint, event, lookup, post, settlement, told
 
 pytestmark = pytest.mark.anyio
 
@@ -186,14 +186,24 @@ async def test_counts_are_numbers_of_rows_by_label(store: SqlStore) -> None:
     )
     [claimed] = await store.claim_deliveries(NOW, 1, LEASE)
     await store.settle([settlement(claimed, WorkState.DEAD)])
+    for due_at in (NOW - HOUR, NOW + HOUR):
+        thin = event()
+        await store.accept([Acceptance(thin, Write(lookups=(lookup(thin, due_at=due_at),)))], NOW)
     counts = await store.counts(NOW)
     assert counts.posts == {("genviral", "accepted"): 1, ("genviral", "posted"): 2}
     assert counts.accounts == {("genviral", "x", "degraded"): 1}
     assert counts.causes == {"key": 1}
-    assert counts.queue == {"commands": 1, "deliveries": 1, "commands_parked": 1, "deliveries_dead": 1}
+    assert counts.queue == {
+        "commands": 1,
+        "deliveries": 1,
+        "commands_parked": 1,
+        "deliveries_dead": 1,
+        "lookups": 1,
+    }
     assert counts.oldest == {
         "commands": NOW,
         "deliveries": NOW,
         "commands_parked": NOW - HOUR,
         "deliveries_dead": NOW,
+        "lookups": NOW - HOUR,
     }

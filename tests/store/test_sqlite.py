@@ -4,22 +4,24 @@ import os
 import sqlite3
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import make_url
+from sqlalchemy import bindparam, make_url
 
 from bridge.core.errors import StoreBusy, StoreError
 from bridge.core.model import Write
-from bridge.ports import Find
+from bridge.ports import Acceptance, Find
 from bridge.store import open_store
 from bridge.store._claims import due_commands, due_deliveries
 from bridge.store._counts import _next_command, _next_delivery, _queues
+from bridge.store._inbound import Inbound, due_lookups
 from bridge.store._reads import _parked, _tracked
-from bridge.store._sql import Statement
+from bridge.store._sql import ListStatement, Sql, Statement
 from bridge.store.sqlite import SqliteDatabase
 from tests.store.conftest import FixedClock
-from tests.store.made import LEASE, NOW, acceptance, endpoint, told
+from tests.store.made import LEASE, NOW, acceptance, endpoint, event, lookup, told
 
 pytestmark = pytest.mark.anyio
 
@@ -47,12 +49,16 @@ async def test_a_start_releases_the_leases_of_the_process_before(path: Path, clo
     [command] = await store.claim_commands(NOW, 10, LEASE, ["genviral"])
     [delivery] = await store.claim_deliveries(NOW, 10, LEASE)
     assert await store.lease("watch", "before", 60)
+    received = event()
+    held = lookup(received, lease_until=NOW + LEASE)
+    await store.accept([Acceptance(received, Write(lookups=(held,)))], NOW)
     await store.close()
     store = await open_store(f"sqlite:///{path}", clock=clock)
     [again] = await store.claim_commands(NOW, 10, LEASE, ["genviral"])
     assert (again.command.id, again.command.version) == (command.command.id, command.command.version + 1)
     assert [one.delivery.id for one in await store.claim_deliveries(NOW, 10, LEASE)] == [delivery.delivery.id]
     assert await store.lease("watch", "after", 60)
+    assert await store.due_lookups(NOW, 10) == [replace(held, lease_until=None)]
     await store.close()
 
 
@@ -149,10 +155,13 @@ def _plans(path: Path, statement: Statement) -> str:
         (due_deliveries(), "deliveries USING INDEX deliveries_due (due_at<?)"),
         (_next_command(), "commands USING INDEX commands_due (partner=?)"),
         (_next_delivery(), "deliveries USING INDEX deliveries_due"),
+        (due_lookups([bindparam("busy")]), "lookups USING INDEX lookups_due (due_at<?)"),
         (_tracked(), "posts USING INDEX posts_tracked (partner=? AND poll_at<?)"),
         (_parked(), "commands USING INDEX commands_parked (id>?)"),
         *((queue, f"INDEX {name}") for queue, name in zip(
-            _queues().values(), ("commands_due", "deliveries_due", "commands_parked", "deliveries_dead"), strict=True
+            _queues().values(),
+            ("commands_due", "deliveries_due", "commands_parked", "deliveries_dead", "lookups_due"),
+            strict=True,
         )),
     ],
 )  # fmt: skip
@@ -163,3 +172,16 @@ def test_due_work_is_found_by_an_index_and_without_sorting(path: Path, statement
     assert index in plan
     assert "TEMP B-TREE" not in plan
     assert "SCAN posts" not in plan
+
+
+def test_objects_are_found_by_an_index(path: Path, clock: FixedClock) -> None:
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
+    inbound = Inbound(Sql(database.dialect), clock)
+
+    def plan_of(found: ListStatement) -> str:
+        [(statement, _)] = found._parts(["a", "b"])
+        return _plans(path, statement)
+
+    by_key = plan_of(inbound._by_key)
+    database.close()
+    assert "INDEX sqlite_autoindex_objects_1 (key=?)" in by_key

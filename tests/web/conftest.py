@@ -10,7 +10,7 @@ import httpx
 import pytest
 from prometheus_client import CollectorRegistry
 
-from bridge.core.mapping import NamedAccount
+from bridge.core.directory import NamedAccount
 from bridge.core.model import Endpoint, Write
 from bridge.core.rules import Limits, MediaRules, PublishRules, RetryRules, WatchRules
 from bridge.core.tokens import Token, Tokens

@@ -1,42 +1,32 @@
-"""Ingest: request -> verified -> parsed -> posts and commands, stored with the event in one transaction.
+"""Ingest: request -> verified -> items -> events, each with its posts and commands in one transaction.
 
 A caller of the API is told at once what is wrong with a request. Any other source has nobody who reads an answer: its
 event is kept, and what cannot be sent becomes posts that are `rejected`, or the event's `reason`.
 """
 
-from collections.abc import Iterable, Mapping
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from hashlib import sha256
+from typing import Any
 
-from bridge.core.errors import FailureReason, Fault, Problem, StoreError, StoreFull
-from bridge.core.fetching import has_ended
-from bridge.core.model import Event, Json, Post, RawRequest, Verified, Write
-from bridge.core.planning import as_warnings
-from bridge.core.request import FIELDS, parse_request
+from bridge.core.errors import Problem, StoreError, StoreFull
+from bridge.core.model import Item, RawRequest, Verified, Write
+from bridge.core.request import FIELDS
 from bridge.core.rules import Limits, PublishRules, SourceRules
+from bridge.core.signing import Check, Unverified
 from bridge.flows import Kit, log
+from bridge.flows.ingest._events import API, NOTHING, USUAL, Answer, Result, Said
 from bridge.flows.ingest._hints import Hints, Look
-from bridge.flows.ingest._plan import API, make_event, note_event, plan, refuse_event
+from bridge.flows.ingest._keep import Keeper
+from bridge.flows.ingest._preview import Rehearsal, refused, shown
+from bridge.flows.ingest._take import Taker
 from bridge.metrics import EventOutcome
-from bridge.ports import Acceptance, Accepted, Find, Parsed, Source
+from bridge.ports import Parsed, Source
 
-__all__ = ["API", "Answer", "Ingest", "Load", "Look"]
+__all__ = ["API", "Answer", "Ingest", "Load", "Look", "Result"]
 
 _COME_BACK = timedelta(seconds=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What a sender is told: the stored event, its posts as they are now, and what was noticed.
-
-    `reason` says why an event that should have made posts made none.
-    """
-
-    accepted: Accepted
-    posts: tuple[Post, ...] = ()
-    warnings: tuple[Json, ...] = ()
-    reason: str | None = None
 
 
 @dataclass(slots=True)
@@ -73,150 +63,148 @@ class Ingest:
         self.kit, self.rules, self.limits, self.sources = kit, rules, limits, sources
         self.load, self.hints = Load(), Hints(look)
         self._own: Mapping[str, SourceRules] = {**(own or {}), API: rules}
-        self._log = log.bind()
+        self._keeper, self._log = Keeper(kit, rules), log.bind()
+        self._taker = Taker(kit, rules, self._keeper)
 
     async def receive(self, name: str, raw: RawRequest) -> Answer:
         """Take one request to a source.
 
+        Each item is an event of its own, stored in turn: a request that is cut off half way finds its first half by
+        its keys when it is sent again.
+
         Raises:
             Problem: what the sender is told instead; every kind is counted and logged.
         """
+        source = self.sources[name]
         try:
-            answer = await self._receive(name, raw)
+            verified = source.verify(raw)
+            self._refuse_when_full()
+            parsed = await self._read(source, verified)
+            several, results = len(parsed.items) > 1, []
+            for place, item in enumerate(parsed.items, 1):
+                results.append(await self._take(self._said(verified, item, place if several else 0)))
         except Problem as problem:
             self._refused(name, problem)
             raise
-        outcome: EventOutcome = "accepted"
-        if answer.accepted.duplicate:
-            outcome = "duplicate"
-        elif answer.reason:
-            outcome = "conflict" if answer.reason == FailureReason.KEY_CONFLICT else "invalid"
-        self.kit.metrics.event(name, outcome)
-        posts = [post.id for post in answer.posts]
-        self._log.info(
-            "event.accepted", source=name, event_id=answer.accepted.event_id, post_ids=posts, outcome=outcome
-        )
-        return answer
-
-    async def _receive(self, name: str, raw: RawRequest) -> Answer:
-        source = self.sources[name]
-        verified = source.verify(raw)
-        self._refuse_when_full()
-        parsed = source.read(verified)
-        if parsed.requests:
-            return await self._publish(verified, parsed)
-        noted = note_event(self.kit, verified, parsed, dedupe_window=self.rules.dedupe_window)
-        answer = await self._keep(Acceptance(noted, Write()))
-        if parsed.hint is not None and not answer.accepted.duplicate:
+        if not results:
+            self.kit.metrics.event(name, "ignored")
+        elif parsed.hint is not None and not results[0].accepted.duplicate:
             self.hints.follow(parsed.hint)
-        return answer
+        return Answer(tuple(results), parsed.reply or source.reply)
 
-    async def _publish(self, verified: Verified, parsed: Parsed) -> Answer:
-        rules = self._own.get(verified.source) or SourceRules()
+    async def take(
+        self,
+        source_name: str,
+        items: Sequence[Item],
+        *,
+        body: bytes,
+        content_type: str,
+        write: Write = NOTHING,
+        park_for: str = "",
+    ) -> tuple[Result, ...]:
+        """Take items that we fetched from a source ourselves, by the same rules as those of a request.
+
+        Args:
+            source_name: the source.
+            items: become one event each.
+            body: what they were read from, kept with the first event; the others keep their own part of it.
+            content_type: what `body` is.
+            write: is stored in one transaction with the first event, or by itself when there is no new event.
+            park_for: a cause that the posts made wait for.
+
+        Raises:
+            Problem: 429 or 503, nothing of the item it came at was stored: come back later.
+        """
+        raw = RawRequest("", "", "", "", (("content-type", content_type),), body, self.kit.clock())
         try:
-            request = parse_request(parsed.requests[0], timezone=rules.timezone)
+            self._refuse_when_full()
+            rules, several, results = self._own.get(source_name) or USUAL, len(items) > 1, []
+            for place, item in enumerate(items, 1):
+                said = Said(source_name, f"source:{source_name}", raw, item, rules, (), place if several else 0)
+                results.append(await self._take(replace(said, write=write, park_for=park_for)))
+                write = NOTHING
+            if not items:
+                await self._keeper.record(write)
         except Problem as problem:
-            if verified.source == API:
-                raise
-            return await self._keep_unread(verified, parsed, problem)
-        event = make_event(self.kit, verified, parsed, request, dedupe_window=self.rules.dedupe_window)
-        try:
-            acceptance = plan(self.kit, event, verified, request, rules)
-        except Problem as problem:
-            if problem.status != 422 or (repeated := await self._repeated(event)) is None:
-                raise
-            return repeated
-        return await self._keep(acceptance)
-
-    async def _keep_unread(self, verified: Verified, parsed: Parsed, problem: Problem) -> Answer:
-        """Keep the event of a request whose fields cannot be read, and tell; it may come again, mended."""
-        noted = note_event(self.kit, verified, parsed, dedupe_window=self.rules.dedupe_window)
-        body = sha256(verified.raw.body).hexdigest()
-        warnings = tuple(as_warnings(problem.errors, "INVALID"))
-        event = replace(noted, fingerprint=body, reason=problem.detail, warnings=warnings)
-        return await self._keep(refuse_event(event, FailureReason.INVALID, problem.errors, self.kit.moment()))
-
-    async def _keep(self, acceptance: Acceptance) -> Answer:
-        """Store what was planned, or answer what is stored already."""
-        try:
-            accepted = await self._accept(acceptance)
+            self._refused(source_name, problem)
+            raise
         except StoreError as error:
             raise self._not_stored(error) from error
-        event = acceptance.event
-        if accepted.conflict:
-            used = f"This key was used for another request (event {accepted.event_id})."
-            if event.source != API:
-                return await self._keep_conflict(event, used)
-            detail = f"{used} Use a new key, or the same request."
-            raise Problem(409, "key_conflict", detail, extra={"event_id": accepted.event_id})
-        return Answer(accepted, await self._current(accepted, acceptance.write), event.warnings, event.reason)
+        return tuple(results)
 
-    async def _keep_conflict(self, event: Event, detail: str) -> Answer:
-        """Keep an event whose key another holds, under a key of its own, and tell: nobody reads a 409 there."""
-        fault = Fault("idempotency-key" if (event.key or "").startswith("key:") else "external_id", detail)
-        own = replace(
-            event,
-            key=f"conflict:{event.key}:{event.fingerprint}",
-            reason=FailureReason.KEY_CONFLICT.value,
-            warnings=tuple(as_warnings([fault], "KEY_CONFLICT")),
+    async def preview(self, name: str, raw: RawRequest, allowed: Sequence[str] = ()) -> dict[str, Any]:
+        """Show what a request to a source would come to; nothing is stored, sent or counted.
+
+        What fails its check is shown all the same, with what was found; so is what would be refused.
+
+        Args:
+            name: the source.
+            raw: the request as its sender would make it.
+            allowed: patterns of the accounts that whoever asks may use; empty means all.
+        """
+        source, problem, parsed = self.sources[name], None, None
+        try:
+            verified, found = source.verify(raw), Check.GENUINE
+        except Unverified as error:
+            verified, found = Verified(raw, name, f"source:{name}", how=error.how), error.check
+        try:
+            parsed = await self._read(source, verified)
+        except Problem as error:
+            problem = {"status": error.status, "type": error.slug, "detail": error.detail}
+        verified = replace(verified, accounts=tuple(allowed))
+        items = parsed.items if parsed is not None else ()
+        return {
+            "verified": {"genuine": found is Check.GENUINE, "found": found, "how": verified.how},
+            "problem": problem,
+            "items": [await self._rehearsed(self._said(verified, item, 0)) for item in items],
+        }
+
+    @staticmethod
+    async def _read(source: Source, verified: Verified) -> Parsed:
+        return await asyncio.to_thread(source.read, verified) if source.slow else source.read(verified)
+
+    async def _rehearsed(self, said: Said) -> dict[str, Any]:
+        rehearsal = Rehearsal(self._keeper)
+        try:
+            result = await Taker(self.kit, self.rules, rehearsal).take(said)
+        except Problem as problem:
+            return refused(said, problem)
+        return shown(self.kit, said, result, rehearsal.planned)
+
+    def _said(self, verified: Verified, item: Item, place: int) -> Said:
+        name = verified.source
+        return Said(
+            name,
+            verified.scope,
+            verified.raw,
+            item,
+            self._own.get(name) or USUAL,
+            allowed=verified.accounts,
+            place=place,
+            fetches=self.sources[name].fetches,
         )
-        return await self._keep(refuse_event(own, FailureReason.KEY_CONFLICT, [fault], self.kit.moment()))
+
+    async def _take(self, said: Said) -> Result:
+        """Make an item an event, store it with all it causes, count it, and say so in one line."""
+        try:
+            result = await self._taker.take(said)
+        except StoreError as error:
+            raise self._not_stored(error) from error
+        self.kit.metrics.event(said.source, result.outcome)
+        self._log.info(
+            "event.accepted",
+            source=said.source,
+            event_id=result.accepted.event_id,
+            intent=result.intent,
+            post_ids=[post.id for post in result.posts],
+            outcome=result.outcome,
+        )
+        return result
 
     def _not_stored(self, error: StoreError) -> Problem:
         self.kit.metrics.storage_error(error)
         slug = "storage_full" if isinstance(error, StoreFull) else "storage_unavailable"
         return Problem(503, slug, "Nothing was stored. Send the same request again later.", retry_after=_COME_BACK)
-
-    async def _accept(self, acceptance: Acceptance) -> Accepted:
-        """Store an event. A key whose posts never reached a partner, and never will, is free again."""
-        now = acceptance.event.received_at
-        [accepted] = await self.kit.store.accept([acceptance], now)
-        if (accepted.duplicate or accepted.conflict) and await self._is_free(accepted, acceptance.event):
-            await self.kit.store.record([Write(free_keys=(accepted.event_id,))])
-            [accepted] = await self.kit.store.accept([acceptance], now)
-        return accepted
-
-    async def _is_free(self, holder: Accepted, event: Event) -> bool:
-        """Say whether the event that holds a key lets go of it.
-
-        A caller of the API was told that nothing will be sent, so it means the same request anew. A hook's sender
-        repeats itself unasked: of that only another request is new, or the same when the first is long ago.
-        """
-        if event.source == API:
-            return _is_void((await self.kit.store.posts(holder.post_ids)).values())
-        found = await self.kit.store.event(holder.event_id)
-        if found is None:
-            return False
-        first, posts = found
-        is_new = holder.conflict or first.received_at + self.rules.dedupe_window <= event.received_at
-        return is_new and (not posts or _is_void(posts))
-
-    async def _current(self, accepted: Accepted, made: Write) -> tuple[Post, ...]:
-        if not accepted.duplicate:
-            for told in made.events:
-                self.kit.metrics.transition(told.type)
-            return made.posts
-        stored = await self.kit.store.posts(accepted.post_ids)
-        return tuple(stored[post_id] for post_id in accepted.post_ids if post_id in stored)
-
-    async def _repeated(self, event: Event) -> Answer | None:
-        """Find the same request as it was taken before: one that is refused only now (its schedule passed) is known.
-
-        Asked only before a refusal, so that it costs nothing where it does not matter.
-        """
-        if event.key is None:
-            return None
-        try:
-            for one in await self.kit.store.find_events(Find(key=event.key, source=event.source)):
-                same = (one.scope, one.fingerprint) == (event.scope, event.fingerprint)
-                found = await self.kit.store.event(one.id) if same else None
-                if found and (one.key_until is None or one.key_until > event.received_at):
-                    posts = tuple(found[1])
-                    ids = tuple(post.id for post in posts)
-                    return None if _is_void(posts) else Answer(Accepted(one.id, ids, duplicate=True), posts)
-        except StoreError as error:
-            raise self._not_stored(error) from error
-        return None
 
     def _refuse_when_full(self) -> None:
         """Overload is refused, not swallowed."""
@@ -249,9 +237,3 @@ class Ingest:
 _OUTCOMES: dict[int, EventOutcome] = {
     401: "unauthorized", 403: "forbidden", 409: "conflict", 429: "overloaded", 503: "overloaded",
 }  # fmt: skip
-
-
-def _is_void(posts: Iterable[Post]) -> bool:
-    """Say whether there are posts, and none of them reached a partner or ever will."""
-    found = list(posts)
-    return bool(found) and all(map(has_ended, found))

@@ -2,17 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from hashlib import sha256
+from datetime import datetime, timedelta
 
 from bridge.core.captions import not_targeted
+from bridge.core.directory import Wanted, resolve
 from bridge.core.errors import FailureReason, Fault, Problem
-from bridge.core.mapping import Wanted, resolve
-from bridge.core.model import Account, Event, Intent, Json, Verified
+from bridge.core.model import Account, Event, Json
 from bridge.core.planning import (
     Part,
     as_warnings,
-    dedupe_key,
     known,
     lateness,
     make_parts,
@@ -24,22 +22,18 @@ from bridge.core.planning import (
 )
 from bridge.core.publishing import park_for_account
 from bridge.core.request import PublishRequest, invalid
+from bridge.core.resume import park
 from bridge.core.rules import SourceRules
-from bridge.core.step import Moment, Step
+from bridge.core.step import Step
 from bridge.flows import Kit
-from bridge.ports import Acceptance, Parsed
+from bridge.flows.ingest._events import API, Plan, Said, soon_free, tell_refusal
 
-API = "api"
-"""The built-in source. Its callers read what they are answered; those of any other source get a 200 and events."""
-
-MENDED_AFTER = timedelta(minutes=10)
-"""How long the repetition of an event that made no post tells nothing new."""
-
+_EXAMPLE = '"{{ title }} {{ url }}"'
 _COME_BACK = timedelta(seconds=5)
 
 
 @dataclass(slots=True)
-class _Judged:
+class Judged:
     """The parts of a request with their faults, and what was noticed."""
 
     warnings: list[Json]
@@ -50,68 +44,16 @@ class _Judged:
         self.warnings += (warning for warning in warnings if warning not in self.warnings)
 
 
-def make_event(
-    kit: Kit, verified: Verified, parsed: Parsed, request: PublishRequest, *, dedupe_window: timedelta
-) -> Event:
-    """Make the event of a publish request."""
-    now = verified.raw.received_at
-    key, until, fingerprint = dedupe_key(parsed.key, request.external_id), None, request.fingerprint
-    if key is None and request.dedupe:
-        key, until = f"hash:{fingerprint}", now + dedupe_window
-    return Event(
-        id=kit.new_id("evt"),
-        source=verified.source,
-        scope=verified.scope,
-        key=key,
-        key_until=until,
-        fingerprint=fingerprint,
-        intent=Intent.SCHEDULE if request.scheduled_at else Intent.PUBLISH,
-        received_at=now,
-        content_type=verified.raw.header("content-type") or "",
-        body=verified.raw.body,
-        request=request.given,
-        external_id=request.external_id,
-        object_id=parsed.object_id,
-        revision=parsed.revision,
-        correlation=request.correlation,
-        reply_to=parsed.reply_to,
-        traceparent=verified.raw.header("traceparent"),
-    )
-
-
-def note_event(kit: Kit, verified: Verified, parsed: Parsed, *, dedupe_window: timedelta) -> Event:
-    """Make the event of something that makes no post: known again by its key, else by its bytes, for a while."""
-    now = verified.raw.received_at
-    key = dedupe_key(parsed.key, None) or f"hash:{sha256(verified.raw.body).hexdigest()}"
-    return Event(
-        id=kit.new_id("evt"),
-        source=verified.source,
-        scope=verified.scope,
-        key=key,
-        key_until=now + dedupe_window,
-        # A sender that writes the same event anew (its time, its spaces) has not sent another one.
-        fingerprint=key,
-        intent=Intent(parsed.intent),
-        received_at=now,
-        content_type=verified.raw.header("content-type") or "",
-        body=verified.raw.body,
-        request={},
-        object_id=parsed.object_id,
-        revision=parsed.revision,
-        traceparent=verified.raw.header("traceparent"),
-    )
-
-
-def plan(kit: Kit, event: Event, verified: Verified, request: PublishRequest, rules: SourceRules) -> Acceptance:
+def plan(kit: Kit, said: Said, event: Event, request: PublishRequest) -> Plan:
     """Make everything that an event causes.
 
     Raises:
         Problem: 403 for accounts that this sender may not use, 503 when accounts were never read; of the API 422 with
             every fault.
     """
-    wanted, faults = _wanted(kit, verified, request, rules)
-    judged = _judge(kit, event, request, rules, wanted)
-    if event.source == API:
+    wanted, faults = _wanted(kit, said, request)
+    judged = judge(kit, said.now, request, said.rules, wanted, apart=said.source != API)
+    if said.source == API:
         for part in judged.parts:
             faults += part.faults
         if faults:
@@ -119,25 +61,23 @@ def plan(kit: Kit, event: Event, verified: Verified, request: PublishRequest, ru
     step = Step(kit.moment())
     if faults:
         judged.warn(as_warnings(faults, "ACCOUNT"))
-        event = _left_out(step, event, _words(request, rules), faults, judged.parts)
-    index = 0
-    for part in judged.parts if wanted else ():
+        event = _left_out(step, event, _words(said, request), faults, judged.parts)
+    index, silent = 0, False
+    for part in judged.parts:
+        silent = silent or (bool(part.faults) and not part.content.get("caption"))
+        if not wanted:
+            continue
         if part.faults:
-            hosted = _hosted(kit, part.content, part.accounts)
+            hosted = hosted_for(kit, part.content, part.accounts)
             post = make_post(step, event, request, part.content, part.wanted, index=index, hosted=hosted)
             refuse_post(step, post, part.faults)
             index += 1
         else:
-            index = _posts(kit, step, event, request, part, index=index)
-    return Acceptance(replace(event, warnings=tuple(judged.warnings)) if judged.warnings else event, step.write())
-
-
-def refuse_event(event: Event, reason: FailureReason, faults: Sequence[Fault], moment: Moment) -> Acceptance:
-    """Keep an event that makes no post, and tell why; it is known again only for a while."""
-    step = Step(moment)
-    told = [fault.wire() for fault in faults]
-    step.tell_event(event, "post.rejected", reason, error=event.reason, errors=told, accounts=[])
-    return Acceptance(_soon_free(event), step.write())
+            index = _posts(kit, step, said, event, request=request, part=part, index=index)
+    if judged.warnings:
+        event = replace(event, warnings=tuple(judged.warnings))
+    note = f"There is no caption. Set sources.{said.source}.caption, such as {_EXAMPLE}." if silent else ""
+    return Plan(event, step.write(), "invalid" if event.reason else "accepted", note)
 
 
 def _left_out(step: Step, event: Event, words: Sequence[str], faults: Sequence[Fault], parts: Sequence[Part]) -> Event:
@@ -147,30 +87,22 @@ def _left_out(step: Step, event: Event, words: Sequence[str], faults: Sequence[F
     goes = [part for part in parts if part.wanted]
     told = list(dict.fromkeys([*faults, *(fault for part in parts if not goes for fault in part.faults)]))
     reason = FailureReason.UNKNOWN_ACCOUNTS if unknown else FailureReason.INVALID
-    detail, errors = invalid(told).detail, [fault.wire() for fault in told]
-    step.tell_event(event, "post.rejected", reason, error=detail, errors=errors, accounts=unknown)
-    return event if goes else _soon_free(replace(event, reason=invalid(faults).detail))
+    tell_refusal(step, event, reason, told, error=invalid(told).detail, accounts=unknown)
+    return event if goes else soon_free(replace(event, reason=invalid(faults).detail))
 
 
-def _soon_free(event: Event) -> Event:
-    """Let an event without a post keep its key only until a mended configuration may take its repetition."""
-    return event if event.key is None else replace(event, key_until=event.received_at + MENDED_AFTER)
+def _words(said: Said, request: PublishRequest) -> Sequence[str]:
+    return request.accounts if request.accounts is not None else said.rules.accounts
 
 
-def _words(request: PublishRequest, rules: SourceRules) -> Sequence[str]:
-    return request.accounts if request.accounts is not None else rules.accounts
-
-
-def _wanted(
-    kit: Kit, verified: Verified, request: PublishRequest, rules: SourceRules
-) -> tuple[list[Wanted], list[Fault]]:
-    words = _words(request, rules)
+def _wanted(kit: Kit, said: Said, request: PublishRequest) -> tuple[list[Wanted], list[Fault]]:
+    words = _words(said, request)
     if not words:
-        section = "publish" if verified.source == API else f"sources.{verified.source}"
+        section = "publish" if said.source == API else f"sources.{said.source}"
         remedy = f"Send `accounts`, or set {section}.accounts. GET /v1/accounts lists them."
         return [], [Fault("accounts", "is missing", remedy)]
     directory = kit.book.directory
-    wanted, faults, refused = resolve(words, directory, verified.accounts)
+    wanted, faults, refused = resolve(words, directory, said.allowed)
     if refused:
         detail = f"This token may not publish to {', '.join(refused[:5])}. Ask for it in `tokens[].accounts`."
         raise Problem(
@@ -186,9 +118,20 @@ def _wanted(
     return wanted, faults
 
 
-def _judge(kit: Kit, event: Event, request: PublishRequest, rules: SourceRules, wanted: Sequence[Wanted]) -> _Judged:
-    """Part a request by what its accounts get, and ask the partners about each part as `preflight` says."""
-    judged = _Judged([*request.warnings, *_silent(kit, wanted)])
+def judge(
+    kit: Kit,
+    now: datetime,
+    request: PublishRequest,
+    rules: SourceRules,
+    wanted: Sequence[Wanted],
+    *,
+    apart: bool = False,
+) -> Judged:
+    """Part a request by what its accounts get, and ask the partners about each part as `preflight` says.
+
+    With `apart` an account that something is wrong with does not keep the sound ones of its part from theirs.
+    """
+    judged = Judged([*request.warnings, *_silent(kit, wanted)])
     parts = make_parts(request, rules, wanted)
     if rules.media_default is not None and not request.content.get("media"):
         parts = [one for part in parts for one in _filled(kit, part, rules.media_default, request)]
@@ -196,11 +139,13 @@ def _judge(kit: Kit, event: Event, request: PublishRequest, rules: SourceRules, 
         judged.warn(not_targeted(request.captions, _platforms(wanted)))
     late = None
     if request.scheduled_at is not None:
-        late = lateness(request.scheduled_at, event.received_at) if rules.preflight != "off" else None
-        judged.warn(passed(request.scheduled_at, event.received_at) if late is None else ())
+        late = lateness(request.scheduled_at, now) if rules.preflight != "off" else None
+        judged.warn(passed(request.scheduled_at, now) if late is None else ())
     if len(parts) > 1:
         parts, warnings = parted(parts, {name: partner.lacks for name, partner in kit.partners.items()})
         judged.warn(warnings)
+    if apart and late is None and rules.preflight == "reject":
+        parts = [one for part in parts for one in _apart(kit, part, request, judged)]
     for part in parts:
         found = _checked(kit, part, request, judged) if part.wanted and rules.preflight != "off" else []
         if late is not None:
@@ -212,7 +157,28 @@ def _judge(kit: Kit, event: Event, request: PublishRequest, rules: SourceRules, 
     return judged
 
 
-def _checked(kit: Kit, part: Part, request: PublishRequest, judged: _Judged) -> list[Fault]:
+def _apart(kit: Kit, part: Part, request: PublishRequest, judged: Judged) -> list[Part]:
+    """Part the accounts that could have it by themselves from those that could not, where a part has faults.
+
+    Each is asked about alone, without what only another account of the part can use.
+    """
+    if part.faults or len(part.wanted) < 2:
+        return [part]
+    partner = kit.partners[part.partner]
+    if not partner.check(part.content, part.accounts, request.scheduled_at).faults:
+        return [part]
+    lacks = {part.partner: partner.lacks}
+    alone, _ = parted([replace(part, wanted=[item]) for item in part.wanted], lacks)
+    faulty = [one.wanted[0] for one in alone if partner.check(one.content, one.accounts, request.scheduled_at).faults]
+    sound = [item for item in part.wanted if item not in faulty]
+    if not sound or not faulty:
+        return [part]
+    parts, warnings = parted([replace(part, wanted=sound), replace(part, wanted=faulty)], lacks)
+    judged.warn(warnings)
+    return parts
+
+
+def _checked(kit: Kit, part: Part, request: PublishRequest, judged: Judged) -> list[Fault]:
     """Return what the partner's rules find wrong with a part, beyond what is known already."""
     checked = kit.partners[part.partner].check(part.content, part.accounts, request.scheduled_at)
     if checked.warnings:
@@ -251,7 +217,7 @@ def _filled(kit: Kit, part: Part, media: Json, request: PublishRequest) -> list[
     return with_media(part, media, needing) if needing else [part]
 
 
-def _posts(kit: Kit, step: Step, event: Event, request: PublishRequest, part: Part, *, index: int) -> int:
+def _posts(kit: Kit, step: Step, said: Said, event: Event, *, request: PublishRequest, part: Part, index: int) -> int:
     """Add one part's posts: what can go now, grouped as its partner needs, and one parked for each idle account."""
     partner = kit.partners[part.partner]
     by_id = {item.id: item for item in part.wanted}
@@ -260,17 +226,20 @@ def _posts(kit: Kit, step: Step, event: Event, request: PublishRequest, part: Pa
         [[by_id[account.id] for account in group] for group in partner.split(part.content, active)] if active else []
     )
     for group in [*groups, *([item] for item in part.wanted if not item.active)]:
-        hosted = _hosted(kit, part.content, [known(item) for item in group])
+        hosted = hosted_for(kit, part.content, [known(item) for item in group])
         commands = 1 if hosted is None else 2
         post = make_post(step, event, request, part.content, group, index=index, commands=commands, hosted=hosted)
         command = step.add_post(post, step.now)
-        if not group[0].active:
+        if said.park_for:
+            detail, do = "more came at once than may go out by itself", "Look at what came; then send or drop it."
+            park(step, command, post, cause=said.park_for, reason=FailureReason.BRAKE, detail=detail, do=do)
+        elif not group[0].active:
             park_for_account(step, command, post, post.targets[0], group[0].account)
         index += 1
     return index
 
 
-def _hosted(kit: Kit, content: Json, accounts: Sequence[Account]) -> Json | None:
+def hosted_for(kit: Kit, content: Json, accounts: Sequence[Account]) -> Json | None:
     """Return what of a post's media is stored with its partner: nothing yet, or None where nothing need be."""
     if "media" not in content:
         return None

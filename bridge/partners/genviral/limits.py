@@ -119,7 +119,10 @@ def _kinds(account: Account) -> list[Any]:
 
 def _media(media: Any, accounts: Sequence[Account], contract: Contract) -> Iterator[Finding]:
     if media is None:
-        needing = [one for one in accounts if contract is Contract.V1 or "text_only" not in _kinds(one)]
+        # Of an account that was never listed nobody knows what it takes.
+        needing = [
+            one for one in accounts if contract is Contract.V1 or (one.platform and "text_only" not in _kinds(one))
+        ]
         if needing:
             yield Fault(
                 "media",

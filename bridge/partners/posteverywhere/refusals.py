@@ -16,8 +16,9 @@ from typing import Any
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Json
 from bridge.core.redact import Redactor
+from bridge.core.retry import LONGEST_RETRY_AFTER
 from bridge.partners._budget import Pace
-from bridge.partners._http import LONGEST_RETRY_AFTER, Answer
+from bridge.partners._http import Answer
 from bridge.partners._replies import Meaning, meaning
 
 ERROR_TEXT = 500
