@@ -67,5 +67,5 @@ lock: ## Write both lock files again (needs uv).
 	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
 
 clean: ## Remove what the other verbs made.
-	rm -rf .venv tests/system/node_modules .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out build dist
+	rm -rf .venv tests/system/node_modules tests/system/ghost-site/node_modules .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
