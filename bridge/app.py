@@ -2,37 +2,46 @@
 
 import asyncio
 import random
+import secrets
 import shutil
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import structlog
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from prometheus_client import CollectorRegistry
 from sqlalchemy import make_url
 
 from bridge import partners, sources
-from bridge.core.errors import StoreError
+from bridge.core.delivering import health
+from bridge.core.endpoint_fields import Known, columns
+from bridge.core.endpoints import Sending
 from bridge.core.hook_rules import HookRules
-from bridge.core.model import ADOPTED, Endpoint, PostState
+from bridge.core.model import ADOPTED, PostState
+from bridge.core.public_keys import key_set, private_key
 from bridge.core.redact import Redactor
 from bridge.core.rules import SourceRules
+from bridge.core.sealing import Sealer, Sendings
 from bridge.core.signing import secret_key
-from bridge.core.step import Step
 from bridge.core.times import sortable
 from bridge.core.tokens import Token, Tokens
-from bridge.flows import Book, Kit
+from bridge.flows import Book, Kit, Pump
 from bridge.flows.act import Actions
 from bridge.flows.adopt import Adopter
+from bridge.flows.configured import follow_owners, renew_secrets, sync_endpoints
 from bridge.flows.deliver import Deliverer
+from bridge.flows.endpoints import Endpoints
 from bridge.flows.feeds import Feeds, Followed
 from bridge.flows.fetch import Fetcher
 from bridge.flows.ingest import API, Ingest, Look
 from bridge.flows.lookups import Lookups
 from bridge.flows.publish import Publisher
+from bridge.flows.replay import Replayer
 from bridge.flows.resume import Resumer
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
@@ -54,11 +63,15 @@ KINDS = Kinds(
 )
 """The configuration types of every kind of partner and source."""
 
-JOBS = ("posts", "accounts", "resume", "feeds", "gauges", "retention")
+JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "retention")
 _GAUGES = timedelta(seconds=10)
 _FEEDS = timedelta(seconds=30)
+_REPLAYS = timedelta(seconds=1)
+_EXHAUSTED = timedelta(minutes=1)
 _RETENTION = timedelta(minutes=10)
 _PRUNE_AT_ONCE = 500
+_OTHER_CONNECTIONS = 64
+"""How many connections of the guarded client are for what is fetched, beside those for deliveries."""
 
 
 def utc_now() -> datetime:
@@ -82,13 +95,16 @@ class Bridge:
     deliverer: Deliverer
     watcher: Watcher
     resumer: Resumer
+    replayer: Replayer
     feeds: Feeds
     lookups: Lookups
     waiters: Waiters
     actions: Actions
     schedule: Schedule
     tokens: Tokens
-    _pumps: list["asyncio.Task[None]"] = field(default_factory=list)
+    sealer: Sealer | None
+    endpoints: Endpoints
+    _running: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @property
     def web(self) -> Web:
@@ -97,6 +113,8 @@ class Bridge:
         return Web(
             ingest=self.ingest,
             actions=self.actions,
+            endpoints=self.endpoints,
+            replayer=self.replayer,
             waiters=self.waiters,
             store=self.kit.store,
             metrics=self.kit.metrics,
@@ -106,13 +124,16 @@ class Bridge:
             max_body=server.max_body,
             health=self,
             with_admin=server.admin is None,
+            key_set=key_set(_private_keys(self.settings)),
             writes_off=tuple(name for name, one in self.kit.partners.items() if not one.writes),
         )
 
     async def start(self) -> None:
         """Sync what is configured, then begin to work."""
         await self.watcher.add_keys()
-        await sync_endpoints(self.kit, self.settings)
+        await sync_endpoints(self.kit, configured(self.settings))
+        await follow_owners(self.kit, {token.name: token.accounts for token in self.settings.tokens})
+        await renew_secrets(self.kit, self.sealer)
         await self.kit.book.refresh(self.kit.store)
         await warn_of_missing_keys(self.kit)
         await self.gauges()
@@ -123,20 +144,23 @@ class Bridge:
         self.schedule.every("resume", watch.tick, self.resumer.tick)
         if self.feeds.feeds:
             self.schedule.every("feeds", _FEEDS, self.feeds.tick, first=_GAUGES)
+        self.schedule.every("replays", _REPLAYS, self.replayer.tick, first=_REPLAYS)
+        self.schedule.every("exhausted", _EXHAUSTED, self.deliverer.dead_letters.tick, first=_EXHAUSTED)
         self.schedule.every("gauges", _GAUGES, self.gauges, first=_GAUGES)
         self.schedule.every("retention", _RETENTION, self.retention, first=_RETENTION)
         self.schedule.start()
-        self._pumps = [asyncio.create_task(flow.pump.run()) for flow in self._pumped]
+        self._running = [asyncio.create_task(pump.run()) for pump in self.pumps]
 
     @property
-    def _pumped(self) -> tuple[Publisher, Deliverer, Lookups]:
-        return self.publisher, self.deliverer, self.lookups
+    def pumps(self) -> "tuple[Pump[Any], ...]":
+        """What keeps the flows' work in flight."""
+        return self.publisher.pump, self.lookups.pump, *self.deliverer.pumps
 
     def _wake(self, due: Due) -> None:
         if Due.COMMANDS in due:
             self.publisher.pump.wake()
         if Due.DELIVERIES in due:
-            self.deliverer.pump.wake()
+            self.deliverer.wake()
         if Due.LOOKUPS in due:
             self.lookups.pump.wake()
 
@@ -147,13 +171,13 @@ class Bridge:
     async def stop(self, limit: timedelta) -> None:
         """Finish or release what is in flight within `limit`."""
         self.drain()
-        pumps = [flow.pump.stop(limit.total_seconds()) for flow in self._pumped]
+        pumps = [pump.stop(limit.total_seconds()) for pump in self.pumps]
         await asyncio.gather(self.waiters.drain(), self.schedule.stop(limit), self.ingest.hints.stop(), *pumps)
-        await asyncio.gather(*self._pumps, return_exceptions=True)
+        await asyncio.gather(*self._running, return_exceptions=True)
 
     def live(self) -> bool:
         """Say whether the loop's own work still goes on."""
-        return self.schedule.alive and not any(task.done() for task in self._pumps)
+        return self.schedule.alive and not any(task.done() for task in self._running)
 
     async def ready(self) -> Mapping[str, str]:
         """Return what keeps us from taking work, by check."""
@@ -170,6 +194,8 @@ class Bridge:
         """Bring the gauges and what intake knows of its load up to date."""
         counts = await self.kit.store.counts(self.kit.clock())
         self.kit.metrics.set_counts(counts)
+        endpoints = (await self.kit.store.endpoints()).values()
+        self.kit.metrics.set_endpoints(health(one, self.kit.clock()) for one in endpoints)
         self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
         self.ingest.load.free = free_disk(self.settings.database.url)
 
@@ -207,10 +233,12 @@ async def running(
 
     Raises:
         StoreError: the database cannot be opened.
+        SettingsError: the configuration does not go with what is in it.
     """
     redactor = Redactor(settings.secrets)
     opened = store or await open_store(settings.database.url)
-    network = GuardedClient(allow=settings.network.allow, allow_http=settings.network.allow_http)
+    reach, most = settings.network, settings.deliver.concurrency + _OTHER_CONNECTIONS
+    network = GuardedClient(allow=reach.allow, allow_http=reach.allow_http, ports=reach.ports, connections=most)
     try:
         async with network:
             bridge = build(settings, opened, network, redactor, clock=clock, transport=transport)
@@ -254,24 +282,62 @@ def build(
     )
     adopt = Adopter(kit, settings.watch, settings.retry).adopt if settings.watch.adopt == "all" else None
     watcher = Watcher(kit, settings.publish, settings.watch, settings.retry, adopt=adopt)
-    keys = {name: [secret_key(secret) for secret in entry.secret] for name, entry in settings.endpoints.items()}
+    sealer = Sealer(settings.server.secret_key) if settings.server.secret_key else None
+    sending = Sendings(_sendings(settings), sealer, _private_keys(settings))
     fetcher = Fetcher(kit, network, settings.media, settings.publish, settings.watch)
     ingest = _ingest(kit, settings, tokens, watcher.look)
+    deliverer = Deliverer(kit, settings.deliver, network, sending, redactor)
     return Bridge(
         settings=settings,
         kit=kit,
         ingest=ingest,
         publisher=Publisher(kit, settings.publish, settings.watch, watcher.listing, fetcher.act),
-        deliverer=Deliverer(kit, settings.deliver, network, keys, redactor),
+        deliverer=deliverer,
         watcher=watcher,
         resumer=Resumer(kit, settings.publish, settings.watch),
+        replayer=Replayer(kit, settings.deliver),
         feeds=Feeds(kit, network, followed(settings), ingest.take, parse_feed),
         lookups=Lookups(kit, network, ingest.sources, ingest.take, settings.publish),
         waiters=Waiters(store),
         actions=Actions(kit),
         schedule=Schedule(metrics.job),
         tokens=tokens,
+        sealer=sealer,
+        endpoints=_endpoints(kit, settings, sealer, sending, deliverer),
     )
+
+
+def configured(settings: Settings) -> dict[str, dict[str, object]]:
+    """Return the fields of the configured endpoints, by name."""
+    return {name: columns(entry) for name, entry in settings.endpoints.items()}
+
+
+def _endpoints(
+    kit: Kit, settings: Settings, sealer: Sealer | None, sending: Sendings, deliverer: Deliverer
+) -> Endpoints:
+    platforms = [account.platform for account in settings.accounts if account.platform]
+    known = Known(tuple(settings.partners), tuple(settings.sources), platforms, settings.network.reachable)
+    return Endpoints(
+        kit,
+        known=known,
+        sealer=sealer,
+        sending=sending,
+        entropy=secrets.token_bytes,
+        disable_after=settings.deliver.disable_after,
+        owners=[token.name for token in settings.tokens],
+        changed=deliverer.endpoints.stale,
+    )
+
+
+def _private_keys(settings: Settings) -> tuple[Ed25519PrivateKey, ...]:
+    return tuple(private_key(key) for key in settings.server.signing_key)
+
+
+def _sendings(settings: Settings) -> dict[str, Sending]:
+    return {
+        name: Sending(tuple(secret_key(secret) for secret in entry.secret), entry.headers, url=entry.url)
+        for name, entry in settings.endpoints.items()
+    }
 
 
 def _ingest(kit: Kit, settings: Settings, tokens: Tokens, look: Look) -> Ingest:
@@ -304,32 +370,6 @@ def _metrics(settings: Settings, started: datetime) -> Metrics:
     metrics.poll_interval("accounts", settings.watch.accounts_every)
     metrics.config_warned(len(settings.warnings))
     return metrics
-
-
-async def sync_endpoints(kit: Kit, settings: Settings) -> None:
-    """Give every configured endpoint its row, and disable those that are configured no more.
-
-    Raises:
-        StoreError: another process kept changing them.
-    """
-    known = await kit.store.endpoints()
-    step = Step(kit.moment())
-    for name, entry in settings.endpoints.items():
-        endpoint = known.get(name)
-        if endpoint is None:
-            step.add(Endpoint(name=name, url=entry.url, events=entry.events, created_at=step.now))
-        elif (endpoint.url, endpoint.events) != (entry.url, entry.events) or endpoint.reason == _UNCONFIGURED:
-            back = {"enabled": True, "reason": None} if endpoint.reason == _UNCONFIGURED else {}
-            step.edit(endpoint, url=entry.url, events=entry.events, **back)
-    for name, endpoint in known.items():
-        if endpoint.configured and endpoint.enabled and name not in settings.endpoints:
-            step.edit(endpoint, enabled=False, reason=_UNCONFIGURED)
-            step.kill_deliveries(name)
-    if not await kit.record(step):
-        raise StoreError("the endpoints were changed by another process; start again")
-
-
-_UNCONFIGURED = "unconfigured"
 
 
 async def warn_of_missing_keys(kit: Kit) -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import hypothesis
 import pytest
 
+from bridge.simulator.receiver import Received, Receiver
+
 _INTEGRATION = ("simulator", "partners", "store", "flows", "web", "crash", "e2e", "fuzz")
 """Folders whose tests need a simulator, a database or processes: none of them is in the fast part."""
 
@@ -86,6 +88,40 @@ def refused_connections() -> Iterator[list[str]]:
     _refused.clear()
     yield _refused
     assert not _refused, f"the test tried to connect to {_refused}"
+
+
+_wrong: list[str] = []
+
+
+def _judge(received: Received) -> None:
+    """Note what is wrong with an event that a receiver got; imported late, for most tests receive none."""
+    from tests.schemas import faults_of
+
+    _wrong.extend(faults_of(received))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _judged_receivers() -> Iterator[None]:
+    Receiver.watchers = (_judge,)
+    yield
+    Receiver.watchers = ()
+
+
+@pytest.fixture
+def unjudged_receivers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let receivers take anything: for tests of the receiver itself, or of what others send."""
+    monkeypatch.setattr(Receiver, "watchers", ())
+
+
+@pytest.fixture(autouse=True)
+def wrong_bodies() -> Iterator[list[str]]:
+    """Fail a test in which a receiver of this process got an event that does not fit the schema of its type.
+
+    A test that sends such an event on purpose takes this fixture and clears the list.
+    """
+    _wrong.clear()
+    yield _wrong
+    assert not _wrong, "\n".join(_wrong)
 
 
 @pytest.fixture(autouse=True)

@@ -18,7 +18,7 @@ BODY = sent("storyblok/published.json")
 SECRET, TOKEN = "the-secret-of-the-space", "the-token-of-the-space"
 FILE = """
 database: {{url: "sqlite:///{folder}/bridge.db"}}
-network: {{allow: [127.0.0.0/8], allow_http: true}}
+network: {{allow: [127.0.0.0/8], allow_http: true, ports: []}}
 sources: {{blog: {{kind: storyblok, secret: {{env: SECRET}}, token: {{env: TOKEN}}, api: "{base}/cdn"}}}}
 """
 

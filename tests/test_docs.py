@@ -28,11 +28,16 @@ from standardwebhooks.webhooks import WebhookVerificationError
 
 from bridge.app import KINDS
 from bridge.cli import _parser
-from bridge.core.accounts import note_failure, observe_listing
-from bridge.core.errors import FailureClass, FailureReason, PartnerError, Problem
-from bridge.core.events import EVENT_TYPES, exhausted
+from bridge.core import formats
+from bridge.core.catalogue import EventType, catalogue
+from bridge.core.catalogue._samples import samples
+from bridge.core.delivering import headers_of
+from bridge.core.endpoint_fields import Known
+from bridge.core.endpoint_request import parse_changes, parse_endpoint, parse_subscription
+from bridge.core.endpoints import Sending
+from bridge.core.errors import FailureReason, Problem
+from bridge.core.events import EVENT_TYPES
 from bridge.core.model import (
-    Account,
     Attempt,
     Command,
     CommandKind,
@@ -40,8 +45,6 @@ from bridge.core.model import (
     Endpoint,
     Event,
     Intent,
-    Key,
-    Listing,
     OutboundEvent,
     Post,
     PostState,
@@ -53,11 +56,12 @@ from bridge.core.model import (
     WorkState,
 )
 from bridge.core.publishing import ended_attempt, start, succeed
+from bridge.core.replaying import FIELDS as REPLAY_FIELDS
 from bridge.core.request import FIELDS, parse_request
 from bridge.core.retry import most_tries
 from bridge.core.rules import DeliverRules, PublishRules, RetryRules, WatchRules
-from bridge.core.signing import secret_key, signed_headers
-from bridge.core.step import Moment, Step, World, account_facts
+from bridge.core.signing import secret_key
+from bridge.core.step import Moment, Step, World
 from bridge.core.times import sortable
 from bridge.core.transitions import Watching, observe
 from bridge.core.units import format_duration
@@ -71,7 +75,6 @@ from bridge.web._edge import problem_answer
 from bridge.web._shapes import overall
 from bridge.web._table import ADMIN, PUBLIC, Operation
 from bridge.web._timeline import timeline_shape
-from bridge.web.deliveries import REPLAY_FIELDS
 from bridge.web.preview import FIELDS as PREVIEW_FIELDS
 from bridge.web.publish import _shape as published
 
@@ -180,47 +183,6 @@ class Story:
         return dict(json.loads(next(event.body for event in self.told if event.type == event_type)))
 
 
-def account_story() -> list[OutboundEvent]:
-    """An account vanishes from the listing for the second time."""
-    story = Story()
-    seen = {"first_seen_at": NOON - timedelta(days=40), "last_seen_at": NOON, "misses": 1}
-    account = Account("genviral", TIKTOK, "tiktok", "brandhq", **seen)
-    key = Key("genviral", "genviral", scope="workspace:main", listed_at=NOON)
-    step = story.step(world=World({account.key: account}, {key.name: key}))
-    observe_listing(step, key, Listing("workspace:main", (), step.now), WatchRules())
-    for cause, _ in step.opened:
-        waits = ["post_019cae8c1b1e4f1d2c3b4a59"]
-        step.explain(cause.id, waits=waits, waiting=1, account=account_facts(account, "brand-tiktok"))
-    return list(step.write().events)
-
-
-def partner_story() -> list[OutboundEvent]:
-    """A key is refused."""
-    key, step = Key("genviral", "genviral"), Story().step()
-    refused = PartnerError(
-        FailureReason.UNAUTHORIZED, FailureClass.NEEDS_HUMAN, status=401, detail="Invalid API key", key_wide=True
-    )
-    note_failure(step, key, refused, PublishRules(), WatchRules())
-    return list(step.write().events)
-
-
-def endpoint_story() -> list[OutboundEvent]:
-    """An endpoint answers 410."""
-    step = Story().step()
-    gone = Endpoint("ops", "https://ops.example.com/hook")
-    step.tell_endpoint(gone, "endpoint.disabled", "enabled", "disabled", reason=FailureReason.GONE)
-    return list(step.write().events)
-
-
-def delivery_story() -> list[OutboundEvent]:
-    """A delivery fails for the last time."""
-    story = Story()
-    delivery = delivery_of(story, story.told[0])
-    delivery = replace(delivery, state=WorkState.DEAD, attempts=10, calls=10, reason=FailureReason.EXHAUSTED)
-    last = Attempt(delivery.id, 10, None, NOON, reason=FailureReason.TIMEOUT)
-    return list(exhausted(story.new_id("msg"), delivery, last, NOON + timedelta(days=3, hours=4)))
-
-
 def delivery_of(story: Story, event: OutboundEvent) -> Delivery:
     at = event.created_at
     return Delivery(story.new_id("dlv"), event.id, event.type, "endpoint", "ops", event.subject, event.sequence, at, at)
@@ -240,6 +202,7 @@ def timeline() -> Timeline:
 
 # --- What is generated -----------------------------------------------------------------------------------------------
 
+
 FAMILIES = {
     "post": "A post at one partner",
     "target": "One account's part of a post",
@@ -253,12 +216,72 @@ FAMILIES = {
 
 
 def types() -> str:
-    """One table a family, from `EVENT_TYPES`."""
+    """One table a family, from the catalogue."""
     parts = []
     for family, title in FAMILIES.items():
-        rows = [f"| `{name}` | {text} |" for name, text in EVENT_TYPES.items() if name.partition(".")[0] == family]
-        parts.append("\n".join([f"**`{family}.*`** {title}", "", "| Type | The subject |", "| --- | --- |", *rows]))
+        rows = [f"| `{one.type}` | {one.description} | {one.since} |" for one in of_family(family)]
+        parts.append(
+            "\n".join([f"**`{family}.*`** {title}", "", "| Type | Says | Since |", "| --- | --- | --- |", *rows])
+        )
     return "\n\n".join(parts)
+
+
+def of_family(family: str) -> list[EventType]:
+    return [one for one in catalogue().values() if one.family == family]
+
+
+def fields_of(family: str) -> Callable[[], str]:
+    """A table of what the data of a family has beside what all have, from the schemas."""
+
+    def render() -> str:
+        named = {one.type: one.schema["properties"]["data"] for one in of_family(family)}
+        rows = [
+            f"| `{name}` | {_where(name, named)} | {text} |"
+            for name, text in dict(part for schema in named.values() for part in _parts(schema)).items()
+            if name.partition(".")[0] not in COMMON
+        ]
+        return "\n".join(["| Field | There in | What |", "| --- | --- | --- |", *rows])
+
+    return render
+
+
+COMMON = set.intersection(*(set(one.schema["properties"]["data"]["properties"]) for one in catalogue().values()))
+
+
+def _parts(schema: Any, before: str = "") -> Iterator[tuple[str, str]]:
+    for name, part in schema.get("properties", {}).items():
+        yield before + name, part["description"]
+        yield from _parts(part, f"{before}{name}.")
+        yield from _parts(part.get("items", {}), f"{before}{name}[].")
+
+
+def _where(name: str, named: Mapping[str, Any]) -> str:
+    """Say which types always have a field; of a part of a field nothing, it is where that is."""
+    if re.search(r"[.\[]", name):
+        return ""
+    always = [event_type for event_type, schema in named.items() if name in schema["required"]]
+    if len(always) == len(named):
+        return "all"
+    may = [one for one, schema in named.items() if name in schema["properties"] and one not in always]
+    whole = len(always) + len(may) == len(named)
+    rest = (
+        ["others at times" if always else "at times"] if whole else [f"at times {one}" for one in _words(may, "some")]
+    )
+    return ", ".join([*_words(always, "most"), *rest])
+
+
+def _words(event_types: Sequence[str], many: str) -> list[str]:
+    family = event_types[0].partition(".")[0] if event_types else ""
+    return [f"`{one}`" for one in event_types] if len(event_types) < 6 else [f"{many} of `{family}.*`"]
+
+
+def formatted(name: str, event_type: str) -> Callable[[], str]:
+    """An event as it is sent in a format."""
+
+    def render() -> str:
+        return shown(json.loads(formats.body(name, samples()[event_type]) or b""))
+
+    return render
 
 
 def schedule() -> str:
@@ -283,7 +306,9 @@ class Message(NamedTuple):
 
 def message_example() -> Message:
     event = next(event for event in Story().told if event.type == "post.partial")
-    return Message(signed_headers([secret_key(SECRET)], event.id, event.created_at, event.body), event.body)
+    sending = Sending((secret_key(SECRET),))
+    headers = headers_of(sending, event.id, "application/json", event.body, event.created_at)
+    return Message({name: value for name, value in headers.items() if name.startswith("webhook-")}, event.body)
 
 
 def routes() -> str:
@@ -325,6 +350,11 @@ def example(made: Callable[[], Sequence[OutboundEvent]], event_type: str) -> Cal
     return render
 
 
+def sample(event_type: str) -> Callable[[], str]:
+    """The example of the catalogue."""
+    return lambda: shown(catalogue()[event_type].example)
+
+
 def shown(value: Any) -> str:
     text = orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_UTC_Z).decode()
     # Small objects and lists on one line read better.
@@ -340,14 +370,23 @@ GENERATED: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "events.md": {
         "types": types,
         "schedule": schedule,
-        "headers": headers,
         "post": example(lambda: Story().told, "post.partial"),
-        "target": example(lambda: Story().told, "target.failed"),
-        "account": example(account_story, "account.disconnected"),
-        "attention": example(account_story, "attention.opened"),
-        "partner": example(partner_story, "partner.blocked"),
-        "endpoint": example(endpoint_story, "endpoint.disabled"),
-        "delivery": example(delivery_story, "delivery.exhausted"),
+        "target": sample("target.failed"),
+        "account": sample("account.disconnected"),
+        "partner": sample("partner.blocked"),
+        "attention": sample("attention.opened"),
+        "endpoint": sample("endpoint.failing"),
+        "delivery": sample("delivery.exhausted"),
+        "webhook": sample("webhook.test"),
+        **{f"{family}_fields": fields_of(family) for family in FAMILIES},
+    },
+    "formats.md": {
+        "cloudevents": formatted("cloudevents", "target.linked"),
+        "slack": formatted("slack", "attention.opened"),
+        "flat": formatted("flat", "target.linked"),
+    },
+    "verifying.md": {
+        "headers": headers,
     },
     "api.md": {
         "routes": routes,
@@ -416,25 +455,14 @@ def named(path: Path) -> str:
 
 # --- Events ----------------------------------------------------------------------------------------------------------
 
-# Types that are in the list but that nothing tells yet.
-RESERVED = {"endpoint.failing", "webhook.test"}
-
 
 def test_the_page_of_events_lists_exactly_the_event_types():
-    listed = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", text_of(DOCS / "events.md"), re.MULTILINE)
+    section = text_of(DOCS / "events.md").partition("## The types")[2].partition("\n## ")[0]
+    listed = re.findall(r"^\| `([a-z]+\.[a-z_]+)` \|", section, re.MULTILINE)
     assert listed == list(EVENT_TYPES), f"docs/events.md: {AGAIN}"
 
 
-def test_the_page_of_events_says_which_types_are_not_told_yet():
-    others = ("bridge/core/events.py", "bridge/simulator/")
-    code = "\n".join(text_of(path) for path in MODULES if not named(path).startswith(others))
-    told = {name for name in RESERVED if f'"{name}"' in code}
-    assert not told, f"docs/events.md says that {told} are not sent yet, but the code sends them"
-    section = text_of(DOCS / "events.md").partition("Not sent yet:")[2].partition("\n\n")[0]
-    assert {name for name in spans(section) if name in EVENT_TYPES} == RESERVED
-
-
-@pytest.mark.parametrize("code", blocks(text_of(DOCS / "events.md"), "python"))
+@pytest.mark.parametrize("code", [one for one in blocks(text_of(DOCS / "verifying.md"), "python") if "SECRET" in one])
 def test_the_ways_to_verify_a_webhook_work(code, monkeypatch):
     """Each defines `receive(headers, body)`, which gives the event, and raises for a body that was changed."""
     message = message_example()
@@ -538,6 +566,12 @@ def test_a_curl_example_would_be_understood(curl):
             assert set(fields) <= set(REPLAY_FIELDS)
         case "Enable":
             assert set(fields) <= {"replay"}
+        case "NewEndpoint":
+            assert parse_endpoint(fields, Known())
+        case "EndpointChanges":
+            assert parse_changes(fields, Known(), Endpoint("team", "https://team.example.com/hook"))
+        case "Subscribe":
+            assert parse_subscription(fields, Known())
         case "Preview":
             assert set(fields) <= set(PREVIEW_FIELDS)
         case _:
@@ -615,6 +649,7 @@ def test_a_configuration_that_is_shown_loads(where, code, tmp_path):
     secret = "whsec_" + "QUJD" * 10
     environ = {name: f"{secret}{number}" for number, name in enumerate(re.findall(r"{env: (\w+)}", code))}
     environ |= {name: secret for name in environ if "SECRET" in name}
+    environ |= {name: "https://hooks.example.com/a" for name in environ if name.endswith("_WEBHOOK")}
     load(tmp_path / "bridge.yaml", environ, KINDS)
 
 

@@ -6,8 +6,10 @@ from ipaddress import ip_network
 import httpx
 import pytest
 
-from bridge.app import KINDS, build, sync_endpoints
+from bridge.app import KINDS, build, configured
 from bridge.core.redact import Redactor
+from bridge.core.states import Lane
+from bridge.flows.configured import sync_endpoints
 from bridge.net import GuardedClient
 from bridge.settings import load
 from bridge.simulator import genviral, posteverywhere
@@ -24,7 +26,7 @@ partners:
 endpoints:
   ops: {{url: "{url}/hook/ops", secret: {{env: SECRET}}}}
 watch: {{adopt: all}}
-network: {{allow: [127.0.0.0/8], allow_http: true}}
+network: {{allow: [127.0.0.0/8], allow_http: true, ports: []}}
 database: {{url: "sqlite:///{file}"}}
 """
 
@@ -44,8 +46,10 @@ class Alone:
         await self.bridge.watcher.accounts()
         await self.bridge.watcher.posts()
         await self.bridge.resumer.tick()
-        for item in await self.bridge.deliverer.claim(100):
-            await self.bridge.deliverer.act(item)
+        for lane in Lane:
+            while batches := await self.bridge.deliverer.claim(lane, 100):
+                for batch in batches:
+                    await self.bridge.deliverer.act(batch)
 
     def heard(self, *kinds):
         """What the endpoint got, signed, oldest first: types and data."""
@@ -74,7 +78,7 @@ async def alone(tmp_path):
             bridge = build(settings, store, network, Redactor(settings.secrets), clock=clock, transport=transport)
             stack.push_async_callback(bridge.kit.partners["brand"].close)
             await bridge.watcher.add_keys()
-            await sync_endpoints(bridge.kit, settings)
+            await sync_endpoints(bridge.kit, configured(settings))
             made = Alone(bridge, clock, receiver)
             await made.tick(0)
             return made

@@ -190,11 +190,11 @@ def test_a_page_names_the_header_of_the_signature(kind):
 SECRET = "a-secret-for-the-tests"
 
 
-def loaded(sources: Mapping[str, Any], folder: Path) -> Mapping[str, Source]:
+def loaded(sources: Mapping[str, Any], folder: Path, secret: str = SECRET) -> Mapping[str, Source]:
     """Make the sources of a configuration."""
     file = folder / "bridge.yaml"
     file.write_text(yaml.safe_dump({"sources": sources}))
-    environ = dict.fromkeys(re.findall(r"env: (\w+)", file.read_text()), SECRET)
+    environ = dict.fromkeys(re.findall(r"env: (\w+)", file.read_text()), secret)
     settings = load(file, environ, APP_KINDS)
     return {name: build(name, entry.kind, entry.config) for name, entry in settings.sources.items()}
 
@@ -241,7 +241,8 @@ def sender_rows() -> Iterator[tuple[str, Mapping[str, Any]]]:
 
 @pytest.mark.parametrize(("sender", "keys"), list(sender_rows()))
 def test_what_is_said_of_a_sender_without_a_kind_can_be_configured(sender, keys, tmp_path):
-    assert loaded({"x": {"kind": "generic", "secret": {"env": "X_SECRET"}, **keys}}, tmp_path)
+    secret = "ab" * 16  # A key in each of its forms: text, hexadecimal, base64.
+    assert loaded({"x": {"kind": "generic", "secret": {"env": "X_SECRET"}, **keys}}, tmp_path, secret)
 
 
 if __name__ == "__main__":

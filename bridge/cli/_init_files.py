@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bridge.core.model import AccountState, Listed
 
-API_TOKEN, ENDPOINT_SECRET = "BRIDGE_TOKEN", "BRIDGE_ENDPOINT_SECRET"
+API_TOKEN, ENDPOINT_SECRET, SECRET_KEY = "BRIDGE_TOKEN", "BRIDGE_ENDPOINT_SECRET", "BRIDGE_SECRET_KEY"
 _ENDPOINT = "ops"
 _PLAIN_KEY = re.compile(r"[a-z][a-z0-9]*-[a-z0-9-]+")
 
@@ -127,6 +127,13 @@ def secrets_text(secrets: Mapping[str, str]) -> str:
     """Return the lines `NAME=value`, for a shell, systemd's EnvironmentFile or a container."""
     head = "# Secrets of bridge.yaml. Keep this file out of version control; only its owner may read it."
     return "\n".join([head, *(f"{name}={shlex.quote(value)}" for name, value in secrets.items()), ""])
+
+
+def kept_key(secrets_file: Path) -> str | None:
+    """Return the key that an earlier file of secrets has: what was sealed with it would be lost with it."""
+    lines = secrets_file.read_text(encoding="utf-8", errors="replace").splitlines() if secrets_file.exists() else []
+    given = [line.removeprefix(f"{SECRET_KEY}=") for line in lines if line.startswith(f"{SECRET_KEY}=")]
+    return given[-1].strip("\"'") if given else None
 
 
 @contextlib.contextmanager

@@ -130,7 +130,7 @@ def _config(folder: Path, partner_url: str, second_url: str, receiver_url: str) 
         "publish": {"resume_gap": "1s"},
         "watch": {"tick": "300ms", "accounts_every": "600ms", "first_poll": "500ms", "max_poll": "1s"},
         "retry": {"delays": ["2s", "4s", "8s"]},
-        "network": {"allow": ["127.0.0.0/8"], "allow_http": True},
+        "network": {"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
         "log": {"format": "json"},
     }
 

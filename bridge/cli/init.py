@@ -11,7 +11,7 @@ import getpass
 import os
 import secrets
 import sys
-from base64 import b64encode
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,9 +22,11 @@ from bridge.cli import _init_words as words
 from bridge.cli._init_files import (
     API_TOKEN,
     ENDPOINT_SECRET,
+    SECRET_KEY,
     Wanted,
     config_text,
     in_line,
+    kept_key,
     names_of,
     put_in_place,
     secrets_text,
@@ -125,7 +127,7 @@ def _key(arguments: argparse.Namespace, kind: str) -> tuple[str, str]:
         key = os.environ.get(arguments.token_env, "").strip()
         if not key:
             raise Unanswered(f"The variable {arguments.token_env} is not set. Put the partner's key in it.")
-        if arguments.token_env in (API_TOKEN, ENDPOINT_SECRET):
+        if arguments.token_env in (API_TOKEN, ENDPOINT_SECRET, SECRET_KEY):
             raise Unanswered(f"{arguments.token_env} is bridge's own. Put the partner's key in another variable.")
         return key, arguments.token_env
     if sys.stdin.isatty():
@@ -187,6 +189,8 @@ def _write(draft: Draft) -> bool:
         OSError: a file cannot be written.
     """
     made = {**draft.kept, API_TOKEN: secrets.token_urlsafe(32)}
+    if not any(os.environ.get(name) for name in (SECRET_KEY, f"{SECRET_KEY}_FILE")):
+        made[SECRET_KEY] = kept_key(draft.secrets_file) or urlsafe_b64encode(secrets.token_bytes(32)).decode()
     if draft.wanted.endpoint is not None:
         made[ENDPOINT_SECRET] = "whsec_" + b64encode(secrets.token_bytes(32)).decode()
     text = config_text(draft.wanted, draft.accounts, draft.secrets_file)

@@ -22,7 +22,7 @@ import uvloop
 from bridge import __version__, logs
 from bridge.app import Bridge, running
 from bridge.cli._settings import read
-from bridge.core.errors import StoreError
+from bridge.core.errors import SettingsError, StoreError
 from bridge.core.redact import Redactor
 from bridge.settings import Settings
 from bridge.web import admin_app, public_app
@@ -50,6 +50,10 @@ def run(arguments: argparse.Namespace) -> int:
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             return runner.run(_serve(settings))
+    except SettingsError as error:
+        for fault in error.faults:
+            log.error("service.not_started", error=f"{fault.field}: {fault.problem}", remedy=fault.remedy)
+        return 1
     except (StoreError, OSError) as error:
         log.error("service.not_started", error=str(error))
         return 1

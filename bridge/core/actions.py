@@ -174,6 +174,8 @@ def retry(step: Step, post: Post, commands: Sequence[Command]) -> Command:
 
 def _publish_again(step: Step, post: Post, commands: Sequence[Command]) -> Command:
     """The same `external_id` goes again; bytes whose answer was lost stay frozen."""
+    if not post.content:
+        raise Problem(409, "erased", "What this post said was erased: there is nothing to send. Publish it anew.")
     last = max((c for c in commands if c.kind is CommandKind.PUBLISH), key=lambda c: c.number, default=None)
     reset = {"reason": None, "error": None, "ended_at": None, "in_flight_since": None, "changed_at": step.now}
     post = step.edit(post, state=PostState.ACCEPTED, **reset)

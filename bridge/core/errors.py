@@ -80,6 +80,10 @@ class FailureReason(StrEnum):
     DROPPED = "dropped"
     CANCELED = "canceled"
     ENDPOINT_DISABLED = "endpoint_disabled"
+    BY_HAND = "by_hand"
+    ERASED = "erased"
+    FAILING = "failing"
+    SEALED = "sealed"
     LOST = "lost"
     INTERNAL = "internal"
 

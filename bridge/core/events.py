@@ -3,18 +3,19 @@
 Shape of a body (Standard Webhooks 1.0.0):
 `{"type": "post.posted", "timestamp": "2026-01-02T03:04:05Z", "data": {...}}`.
 `data` always has `subject` {kind, id}, `sequence`, `previous`, `current`, `changed_at`, `partner`, `source`,
-`event_id`, `external_id`, `correlation`.
+`event_id`, `external_id`, `correlation`. `bridge.core.catalogue` has what is there besides, `bridge.core.formats` other
+forms of the same.
 """
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
-from fnmatch import fnmatchcase
 from typing import Any
 
 import orjson
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import Attempt, Delivery, OutboundEvent, WorkState
+from bridge.core.patterns import fits
 
 EVENT_TYPES: dict[str, str] = {
     "post.rejected": "will never be sent to the partner as it is",
@@ -44,19 +45,19 @@ EVENT_TYPES: dict[str, str] = {
     "account.removed": "is gone at the partner",
     "partner.blocked": "refuses the key or the plan",
     "partner.recovered": "accepts the key again",
-    "attention.opened": "a person must act; names what waits and what to do",
+    "attention.opened": "needs a person; the event names what waits and what to do",
     "attention.closed": "no longer needs a person",
     "endpoint.failing": "has failed for some time",
     "endpoint.disabled": "gets no more deliveries",
     "delivery.exhausted": "was tried for the last time",
-    "webhook.test": "a test that somebody asked for",
+    "webhook.test": "is a test that somebody asked for",
 }
 """Type -> what it says of its subject, in the words of the reference page."""
 
 
 def matches(patterns: Iterable[str], event_type: str) -> bool:
     """Say whether an endpoint with these type patterns (`*`, `post.*`, `post.failed`) wants an event of this type."""
-    return any(pattern == "*" or fnmatchcase(event_type, pattern) for pattern in patterns)
+    return any(fits(pattern, event_type) for pattern in patterns)
 
 
 def wire(value: Any) -> Any:
@@ -71,7 +72,7 @@ def wire(value: Any) -> Any:
 
 
 def outbound(
-    event_id: str, event_type: str, data: Mapping[str, Any], *, filters: Mapping[str, str], at: datetime
+    event_id: str, event_type: str, data: Mapping[str, Any], *, filters: Mapping[str, Any], at: datetime
 ) -> OutboundEvent:
     """Make an outbound event; its body is serialised here, once.
 
@@ -79,7 +80,8 @@ def outbound(
         event_id: the id of the outbound event, sent as `webhook-id`.
         event_type: one of `EVENT_TYPES`.
         data: with `subject`, `sequence` and the facts.
-        filters: `partner`, `platform`, `account`, `source`, `reason`, `post_id`, `event_id`, as far as known.
+        filters: `partner`, `platforms`, `accounts`, `source`, `reason`, `endpoint`, `post_id`, `event_id`, as far as
+            known.
         at: when the transition was recorded.
     """
     body = body_of(event_type, data, at)
@@ -92,10 +94,26 @@ def body_of(event_type: str, data: Mapping[str, Any], at: datetime) -> bytes:
     return orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
 
 
-def exhausted(event_id: str, delivery: Delivery, attempt: Attempt, at: datetime) -> tuple[OutboundEvent, ...]:
-    """Tell that a delivery was tried for the last time; never about one that told of an endpoint or a delivery."""
-    if delivery.reason is not FailureReason.EXHAUSTED or delivery.type.startswith(("delivery.", "endpoint.")):
+NEVER_TOLD_OF = ("delivery.", "endpoint.")
+"""How the types of events begin of which it is not told that they could not be delivered."""
+
+
+def is_exhausted(delivery: Delivery) -> bool:
+    """Say whether a delivery was tried for the last time, and it is to be told."""
+    return delivery.reason is FailureReason.EXHAUSTED and not delivery.type.startswith(NEVER_TOLD_OF)
+
+
+def exhausted(
+    event_id: str, delivery: Delivery, attempt: Attempt | None, at: datetime, count: int = 1
+) -> tuple[OutboundEvent, ...]:
+    """Tell that a delivery was tried for the last time; never about one that told of an endpoint or a delivery.
+
+    `attempt` is the last one; None when it is not kept any more. `count` is how many of its endpoint's died since this
+    was told last, this one included.
+    """
+    if not is_exhausted(delivery):
         return ()
+    reason, status = (attempt.reason, attempt.status) if attempt is not None else (delivery.reason, None)
     data = {
         "subject": {"kind": "delivery", "id": delivery.id},
         "sequence": delivery.calls,
@@ -106,6 +124,10 @@ def exhausted(event_id: str, delivery: Delivery, attempt: Attempt, at: datetime)
         "endpoint": delivery.destination,
         "type": delivery.type,
         "webhook_id": delivery.outbound_id,
-        "reason": attempt.reason,
+        "reason": reason,
+        "status": status,
+        "count": count,
+        "what_to_do": "Repair the endpoint, then send what it missed again with POST /v1/deliveries/replay.",
     }
-    return (outbound(event_id, "delivery.exhausted", data, filters={"reason": str(attempt.reason)}, at=at),)
+    filters = {"reason": str(reason), "endpoint": delivery.destination}
+    return (outbound(event_id, "delivery.exhausted", data, filters=filters, at=at),)

@@ -27,10 +27,15 @@ from bridge.core.inbound import Lookup as Lookup
 from bridge.core.inbound import RawRequest as RawRequest
 from bridge.core.inbound import SourceObject as SourceObject
 from bridge.core.inbound import Verified as Verified
+from bridge.core.outbound import Delivery as Delivery
+from bridge.core.outbound import Endpoint as Endpoint
+from bridge.core.outbound import OutboundEvent as OutboundEvent
+from bridge.core.outbound import Replay as Replay
 from bridge.core.states import AccountState as AccountState
 from bridge.core.states import AttemptOutcome as AttemptOutcome
 from bridge.core.states import CommandKind as CommandKind
 from bridge.core.states import Intent as Intent
+from bridge.core.states import Lane as Lane
 from bridge.core.states import PostState as PostState
 from bridge.core.states import TargetState as TargetState
 from bridge.core.states import WorkState as WorkState
@@ -284,80 +289,15 @@ class Cause:
 
 
 @dataclass(frozen=True, slots=True)
-class Endpoint:
-    """Where outbound events go. Configured ones are synced at start; their secrets stay in the configuration.
-
-    `events` are type patterns (`attention.*`); `reason` says why it is disabled.
-    """
-
-    name: str
-    url: str
-    events: tuple[str, ...] = ("*",)
-    configured: bool = True
-    enabled: bool = True
-    reason: str | None = None
-    created_at: datetime | None = None
-    sequence: int = 0
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
-class OutboundEvent:
-    """A transition that is told. `body` is the exact bytes that are signed and sent, made once.
-
-    `subject` is `KIND:ID`; (`subject`, `sequence`) is unique. The columns after it are what endpoint filters look at.
-    """
-
-    id: str
-    type: str
-    subject: str
-    sequence: int
-    created_at: datetime
-    body: bytes
-    partner: str = ""
-    platform: str = ""
-    account: str = ""
-    source: str = ""
-    reason: str = ""
-    post_id: str | None = None
-    event_id: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delivery:
-    """One outbound event on its way to one destination.
-
-    `destination_kind` is `endpoint` (later `subscription`, `reply`), `destination` its id. `reason` says why it is dead
-    or was last put off. `replays` counts how often a person sent it again; attempts go on counting.
-    """
-
-    id: str
-    outbound_id: str
-    type: str
-    destination_kind: str
-    destination: str
-    subject: str
-    sequence: int
-    due_at: datetime
-    created_at: datetime
-    state: WorkState = WorkState.DUE
-    attempts: int = 0
-    calls: int = 0
-    reason: FailureReason | None = None
-    settled_at: datetime | None = None
-    lease_until: datetime | None = None
-    version: int = 1
-
-
-@dataclass(frozen=True, slots=True)
 class Write:
     """One atomic step. A row with `version` 1 is inserted; any other replaces the stored row of `version - 1`.
 
     When one row's version does not fit, or an inserted id exists already, nothing of this `Write` is kept and it is
     answered False; its neighbours are not touched. `attempts` are upserted by (`subject_id`, `number`). Each of
-    `events` becomes a row and one delivery for each endpoint whose patterns match (enabled: due at `created_at`;
-    disabled: dead with reason `endpoint_disabled`). `free_keys` are event ids whose dedupe key becomes free.
-    `kill_deliveries_of` names endpoints whose due deliveries die with reason `endpoint_disabled`.
+    `events` becomes a row and one delivery for each endpoint that wants it (`core.endpoints.wants`; enabled: due at
+    `created_at`, or at the end of its group's window; disabled: dead with reason `endpoint_disabled`).
+    `free_keys` are event ids whose dedupe key becomes free. `kill_deliveries_of` names endpoints whose due deliveries
+    die with reason `endpoint_disabled`. `drop_endpoints` names those whose row goes; their due deliveries die, too.
     """
 
     posts: tuple[Post, ...] = ()
@@ -370,6 +310,8 @@ class Write:
     objects: tuple[SourceObject, ...] = ()
     lookups: tuple[Lookup, ...] = ()
     feeds: tuple[FeedState, ...] = ()
+    replays: tuple[Replay, ...] = ()
     events: tuple[OutboundEvent, ...] = ()
     free_keys: tuple[str, ...] = ()
     kill_deliveries_of: tuple[str, ...] = ()
+    drop_endpoints: tuple[str, ...] = ()

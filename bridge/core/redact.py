@@ -99,6 +99,11 @@ class Redactor:
         self._spellings = tuple(sorted((s for s in spellings if s not in MARK), key=lambda s: (-len(s), s)))
         self._secret_pattern = re.compile("|".join(map(re.escape, self._spellings)) or r"(?!)")
 
+    @property
+    def longest(self) -> int:
+        """How many characters the longest spelling of a secret has: what is cut off may end in a part of one."""
+        return len(self._spellings[0]) if self._spellings else 0
+
     def text(self, text: str, limit: int | None = None) -> str:
         """Return `text` without secrets, cut to `limit` characters; the cut is marked by an ellipsis."""
         if self.suspects(text):

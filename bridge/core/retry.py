@@ -1,6 +1,7 @@
 """When to try again: one place that counts, for partner commands, failed targets and webhook deliveries."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -9,7 +10,7 @@ from functools import lru_cache
 
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import Target
-from bridge.core.rules import DeliverRules, PublishRules, RetryRules
+from bridge.core.rules import PublishRules, RetryRules
 from bridge.core.times import spread
 
 MEDIA_TRIES = 3
@@ -18,8 +19,8 @@ MEDIA_TRIES = 3
 LONGEST_RETRY_AFTER = timedelta(days=7)
 
 
-def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
-    """Read a Retry-After header, seconds or an HTTP date, as 0 to 7 days; None when absent or senseless."""
+def parse_retry_after(value: str | None, now: datetime, cap: timedelta = LONGEST_RETRY_AFTER) -> timedelta | None:
+    """Read a Retry-After header, seconds or an HTTP date, as 0 to `cap`; None when absent or senseless."""
     if value is None:
         return None
     try:
@@ -27,13 +28,14 @@ def parse_retry_after(value: str | None, now: datetime) -> timedelta | None:
     except ValueError:
         try:
             moment = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
         seconds = (moment - now).total_seconds()
     if not math.isfinite(seconds):
-        return None
-    return min(timedelta(seconds=min(max(seconds, 0.0), 1e6)), LONGEST_RETRY_AFTER)
+        # So many digits that they are no number of a machine are still a very long time.
+        return cap if value.strip().isdecimal() else None
+    return timedelta(seconds=min(max(seconds, 0.0), cap.total_seconds()))
 
 
 def command_backoff(rules: PublishRules, attempts: int, chance: float) -> timedelta:
@@ -68,15 +70,16 @@ def breaker_hold(rules: PublishRules, failures: int, chance: float) -> timedelta
     return command_backoff(rules, failures, chance) if failures >= BREAKER else None
 
 
-def next_delivery(rules: DeliverRules, attempts: int, retry_after: timedelta | None, chance: float) -> timedelta | None:
+def next_delivery(
+    schedule: Sequence[timedelta], attempts: int, asked: timedelta | None, *, jitter: float, chance: float
+) -> timedelta | None:
     """Return the pause after failed try number `attempts`; None after the last.
 
-    `Retry-After` is never shortened, and capped at `retry_after_cap`. Jitter only lengthens.
+    What the endpoint asked for (Retry-After, capped when it was read) is never shortened. Jitter only lengthens.
     """
-    if attempts >= len(rules.schedule):
+    if attempts >= len(schedule):
         return None
-    delay = spread(rules.schedule[attempts], rules.jitter, chance)
-    return max(delay, min(retry_after, rules.retry_after_cap)) if retry_after else delay
+    return max(spread(schedule[attempts], jitter, chance), asked or timedelta())
 
 
 class Choice(StrEnum):

@@ -213,7 +213,20 @@ class DeliverRules:
     retry_after_cap: Annotated[Duration, Field(description="The longest Retry-After that is obeyed.")] = timedelta(
         hours=24
     )
-    concurrency: Annotated[int, Field(ge=1, le=1000, description="Attempts at once.")] = 64
+    concurrency: Annotated[
+        int,
+        Field(
+            ge=4,
+            le=2000,
+            description="Attempts at once; of what is free an endpoint gets a part, so none starves others.",
+        ),
+    ] = 256
+    disable_after: Annotated[
+        Positive, Field(description="An endpoint that has done nothing but fail for so long is disabled.")
+    ] = timedelta(days=5)
+    replay_rate: Annotated[
+        int, Field(ge=1, le=10_000, description="How many deliveries a second a replay makes due.")
+    ] = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -70,6 +70,13 @@ UNSETTLED = frozenset({WorkState.DUE, WorkState.PARKED})
 """States of work that has not come to its end."""
 
 
+class Lane(StrEnum):
+    """What a delivery stands in line with: the first tries of news, or what is tried or sent again."""
+
+    FIRST = "first"
+    AGAIN = "again"
+
+
 class Intent(StrEnum):
     """What a sender wants. `hint` says that a partner has news; `adopt` is our own note of a post made elsewhere."""
 

@@ -27,13 +27,14 @@ from bridge.core.model import (
     OutboundEvent,
     Post,
     PostState,
+    Replay,
     SourceObject,
     Target,
     TargetState,
     Write,
 )
 
-Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState)
+Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState, Replay)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +48,15 @@ class Moment:
 
 @dataclass(frozen=True, slots=True)
 class World:
-    """What else is known when a step is decided: accounts by `KEY:ID`, keys by name, causes by id."""
+    """What else is known when a step is decided: accounts by `KEY:ID`, keys by name, causes by id.
+
+    `name_of(key, id)` is our name for an account, empty where there is none.
+    """
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     causes: Mapping[str, Cause] = field(default_factory=dict)
+    name_of: Callable[[str, str], str] = lambda _key, _account_id: ""
 
 
 def current(accounts: Mapping[str, Account], partner: str, account_id: str) -> Account | None:
@@ -125,6 +130,7 @@ class Step:
         self._events: list[OutboundEvent] = []
         self._opened: dict[str, tuple[int, dict[str, Any]]] = {}
         self._killed: list[str] = []
+        self._dropped: list[str] = []
 
     def add(self, row: Row) -> Row:
         """Add a row that is new."""
@@ -150,6 +156,10 @@ class Step:
     def kill_deliveries(self, endpoint: str) -> None:
         """Let an endpoint's due deliveries die."""
         self._killed.append(endpoint)
+
+    def drop_endpoint(self, endpoint: str) -> None:
+        """Let an endpoint's row go, and its due deliveries die."""
+        self._dropped.append(endpoint)
 
     def new_command(self, post: Post, kind: CommandKind, due_at: datetime, **fields: Any) -> Command:
         """Add a command to a post."""
@@ -191,7 +201,11 @@ class Step:
             **post_facts(now),
         }
         data["targets"] = [target_facts(target) for target in now.targets]
-        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id)
+        about = {
+            "platforms": tuple(dict.fromkeys(target.platform for target in now.targets if target.platform)),
+            "accounts": tuple(dict.fromkeys(target.name or target.account for target in now.targets)),
+        }
+        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **about)
 
     def tell_event(self, event: Event, event_type: str, reason: FailureReason, **facts: Any) -> None:
         """Tell of what an event asks for and no post is made of; once an event at most, when it is accepted."""
@@ -211,16 +225,19 @@ class Step:
             **post_facts(now),
             **target_facts(target),
         }
-        filters = {"platform": target.platform, "account": target.name or target.account}
-        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **filters)
+        about = {
+            "platforms": (target.platform,) if target.platform else (),
+            "accounts": (target.name or target.account,),
+        }
+        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **about)
 
     def tell_account(self, account: Account, event_type: str, previous: str | None, **facts: Any) -> None:
         """Tell a transition of an account."""
         now = self._next(account)
         data = {"subject": {"kind": "account", "id": account.key}, "previous": previous, "current": now.state}
-        data |= {"account": account_facts(account)}
+        data |= {"account": self._facts(account)}
         data |= _common(account.partner)
-        self._tell(event_type, now.sequence, data | facts, platform=account.platform, account=account.id)
+        self._tell(event_type, now.sequence, data | facts, **self._about(account))
 
     def tell_key(self, key: Key, event_type: str, previous: str, current: str, **facts: Any) -> None:
         """Tell a transition of a key."""
@@ -232,7 +249,7 @@ class Step:
         """Tell a transition of an endpoint."""
         now = self._next(endpoint)
         data = {"subject": {"kind": "endpoint", "id": endpoint.name}, "previous": previous, "current": current}
-        self._tell(event_type, now.sequence, data | _common("") | facts)
+        self._tell(event_type, now.sequence, data | _common("") | facts, endpoint=endpoint.name)
 
     def open_cause(self, cause_id: str, partner: str, reason: FailureReason, detail: str, **facts: Any) -> None:
         """Open a cause and tell it once; nothing when it is open already. `facts` say what waits."""
@@ -248,7 +265,8 @@ class Step:
             self.add(cause)
         else:
             cause = self.edit(known, **opened)
-        facts = {"waits": [], "what_to_do": remedy(kind, reason, cause_id)} | facts
+        waits = facts.get("waits", [])
+        facts = {"waits": waits, "waiting": len(waits), "what_to_do": remedy(kind, reason, cause_id)} | facts
         self._opened[cause_id] = len(self._events), facts
         self._tell_cause(cause, "attention.opened", "closed", "open", **facts)
 
@@ -273,21 +291,27 @@ class Step:
 
     def _tell_cause(self, cause: Cause, event_type: str, previous: str, current: str, **facts: Any) -> None:
         now = self._next(cause)
-        data = {"subject": {"kind": "cause", "id": cause.id}, "previous": previous, "current": current}
+        data: dict[str, Any] = {"subject": {"kind": "cause", "id": cause.id}, "previous": previous, "current": current}
         data |= _common(cause.partner) | {"reason": cause.reason, "detail": cause.detail, "opened_at": cause.opened_at}
         account = self.world.accounts.get(cause.id.removeprefix("account:"))
-        if account is not None:
-            data["account"] = account_facts(account)
-        filters = {"platform": account.platform, "account": account.id} if account else {}
-        self._tell(event_type, now.sequence, data | facts, **filters)
+        data["account"] = self._facts(account) if account is not None else None
+        self._tell(event_type, now.sequence, data | facts, **(self._about(account) if account else {}))
+
+    def _facts(self, account: Account) -> dict[str, Any]:
+        return account_facts(account, self.world.name_of(account.partner, account.id))
+
+    def _about(self, account: Account) -> dict[str, Any]:
+        """Return what filters see of an account."""
+        name = self.world.name_of(account.partner, account.id)
+        return {"platforms": (account.platform,), "accounts": (name or account.id,)}
 
     def _next(self, row: Row) -> Row:
         """Count the row's sequence up and return the row."""
         return self.edit(row, sequence=self.see(row).sequence + 1)  # type: ignore[attr-defined]  # Commands tell nothing.
 
-    def _tell(self, event_type: str, sequence: int, data: dict[str, Any], **filters: str) -> None:
+    def _tell(self, event_type: str, sequence: int, data: dict[str, Any], **about: Any) -> None:
         data = {**data, "sequence": sequence, "changed_at": self.now}
-        filters = {"partner": data["partner"] or "", "source": data["source"] or "", **filters}
+        filters = {"partner": data["partner"] or "", "source": data["source"] or "", **about}
         filters["reason"] = str(data.get("reason") or "")
         self._events.append(outbound(self.moment.new_id("msg"), event_type, data, filters=filters, at=self.now))
 
@@ -302,10 +326,11 @@ class Step:
             attempts=tuple(self._attempts),
             events=tuple(self._events),
             kill_deliveries_of=tuple(self._killed),
+            drop_endpoints=tuple(self._dropped),
         )
 
     def __bool__(self) -> bool:
-        return bool(self._rows or self._attempts or self._events)
+        return bool(self._rows or self._attempts or self._events or self._dropped)
 
 
 _FIELDS: Mapping[type, str] = {
@@ -318,6 +343,7 @@ _FIELDS: Mapping[type, str] = {
     SourceObject: "objects",
     Lookup: "lookups",
     FeedState: "feeds",
+    Replay: "replays",
 }
 """The field of a `Write` that takes rows of a type."""
 

@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
@@ -28,6 +29,8 @@ NAMED = 20
 TRIES = 50
 """How often a step is decided anew when its rows changed under it: more often than there are commands of one key in
 flight, for when they all fail at once each of them notes that on the key's row, one after the other."""
+
+_LEAST_REST_S = 0.01
 
 
 class Book:
@@ -68,7 +71,8 @@ class Kit:
         """Read what decisions look at beside their own rows."""
         # Causes first: where one is seen closed, what closed it must be seen as it was then, or later.
         causes, keys = await self.store.causes(), await self.store.keys()
-        return World({account.key: account for account in await self.store.accounts()}, keys, causes)
+        accounts = {account.key: account for account in await self.store.accounts()}
+        return World(accounts, keys, causes, self.book.directory.name_of)
 
     def makes_link(self, account: Account | None) -> bool:
         """Say whether a person can be given a link to reconnect an account; not for one that was never listed."""
@@ -150,7 +154,9 @@ class Pump(Generic[Item]):
     """Keeps up to `most` items in flight: claims a batch when there is room, and starts a task for each.
 
     `claim(room)` gives at most `room` items, fewer when nothing more is due; `act(item)` must settle the item and
-    raises nothing that matters. Woken by `wake`; else it looks again every `idle_s` seconds.
+    raises nothing that matters. Woken by `wake`; else it looks again every `idle_s` seconds, or sooner when `rest_s`
+    says so. `more` says, after a claim that gave something and whenever an item has ended, whether another claim may
+    give more.
     """
 
     def __init__(
@@ -160,12 +166,15 @@ class Pump(Generic[Item]):
         *,
         most: int,
         idle_s: float = 1.0,
+        rest_s: Callable[[], float] = lambda: math.inf,
+        more: Callable[[], bool] = lambda: True,
     ) -> None:
         self._claim, self._act = claim, act
         self._most, self._idle_s = most, idle_s
+        self._rest_s, self._more = rest_s, more
         self._tasks: set[asyncio.Task[None]] = set()
         self._awake = asyncio.Event()
-        self._stopping = False
+        self._stopping = self._cut_short = False
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -179,7 +188,13 @@ class Pump(Generic[Item]):
         self._awake.set()
 
     async def run(self) -> None:
-        """Work until `stop`."""
+        """Work until `stop`; one that was stopped before it began does nothing.
+
+        Raises:
+            RuntimeError: it runs already.
+        """
+        if not self._idle.is_set():
+            raise RuntimeError("the pump runs already")
         self._idle.clear()
         try:
             while not self._stopping:
@@ -191,43 +206,49 @@ class Pump(Generic[Item]):
             self._idle.set()
 
     async def _start(self, room: int) -> bool:
-        """Claim and start; False when nothing was due or the store refused."""
+        """Claim and start; False when nothing more is due or the store refused."""
         try:
             items = await self._claim(room)
         except StoreError as error:
             log.warning("store.claim_failed", error=str(error))
             return False
+        if self._cut_short:  # Nobody waits for them any more: they are made again when their lease ends.
+            return False
         for item in items:
             task = asyncio.create_task(self._act(item))
             self._tasks.add(task)
             task.add_done_callback(self._ended)
-        return bool(items)
+        return bool(items) and self._more()
 
     def _ended(self, task: "asyncio.Task[None]") -> None:
         self._tasks.discard(task)
-        if len(self._tasks) <= self._most // 2:
+        if len(self._tasks) <= self._most // 2 and self._more():
             self._awake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("flow.item_failed", error=repr(error), exc_info=error)
 
     async def _rest(self) -> None:
         try:
-            async with asyncio.timeout(self._idle_s):
+            async with asyncio.timeout(min(self._idle_s, max(self._rest_s(), _LEAST_REST_S))):
                 await self._awake.wait()
         except TimeoutError:
             return
 
     async def stop(self, timeout_s: float) -> None:
-        """Take no more work, wait for what is in flight, and cancel what is not done by then."""
+        """Take no more work for good, wait for what is in flight, and cancel what is not done by then.
+
+        A claim that takes longer than that starts nothing any more.
+        """
         self._stopping = True
         self.wake()
         try:
             async with asyncio.timeout(timeout_s):
-                # A claim that is under way still starts what it got: nothing may be leased and left lying.
+                # A claim that is under way still starts what it got, rather than leave it leased and lying.
                 await self._idle.wait()
                 if self._tasks:
                     await asyncio.wait(set(self._tasks))
         except TimeoutError:
+            self._cut_short = True
             log.warning("flow.cut_short", in_flight=len(self._tasks))
         late = set(self._tasks)
         for task in late:

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from bridge.core import actions
 from bridge.core.directory import Wanted, is_glob, may_use, resolve, targets
 from bridge.core.errors import Conflict, FailureClass, Fault, PartnerError, Problem
-from bridge.core.model import Account, Command, Endpoint, Json, Link, Post, Target
+from bridge.core.model import Account, Command, Json, Link, Post, Target
 from bridge.core.planning import lateness
 from bridge.core.request import invalid, parse_request
 from bridge.core.step import Step
@@ -72,18 +72,6 @@ class Actions:
     async def live(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
         """Take a person's word that a failure of unknown outcome went out."""
         return await self._act("confirmed", post_id, allowed, actions.is_live)
-
-    async def enable(self, name: str) -> Endpoint:
-        """Let an endpoint have deliveries again."""
-        endpoint = (await self.kit.store.endpoints()).get(name)
-        if endpoint is None:
-            raise Problem(404, "no_such_endpoint", f"There is no endpoint {name[:60]!r}. GET /v1/endpoints lists them.")
-        step = Step(self.kit.moment())
-        endpoint = step.edit(endpoint, enabled=True, reason=None)
-        if not await self.kit.record(step):
-            raise Problem(409, "changed_meanwhile", "The endpoint was changed meanwhile. Ask again.")
-        log.info("endpoint.enabled", endpoint=name)
-        return endpoint
 
     async def reconnect_link(self, word: str, allowed: Sequence[str]) -> tuple[Account, Link]:
         """Make an address where a person reconnects an account, given our name, `KEY:ID`, or the partner's id alone.

@@ -4,6 +4,7 @@ Every label comes from a closed set that is known when `Metrics` is built, and e
 start: so `rate()` sees the first failure, and absence means absence. A value outside its set is counted as `other`.
 """
 
+from collections import Counter as Counted
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from itertools import product
@@ -23,6 +24,7 @@ from prometheus_client import (
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bridge import __version__
+from bridge.core.delivering import MADE_HERE
 from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
 from bridge.core.model import CommandKind
 from bridge.core.retry import Choice
@@ -139,7 +141,7 @@ class Metrics:
         self._configured = {
             "source": tuple(sources),
             "partner": tuple(partners),
-            "endpoint": tuple(endpoints),
+            "endpoint": (*endpoints, *MADE_HERE),
             "route": {path for path, _ in routes},
             "method": {method for _, method in routes},
             "job": tuple(jobs),
@@ -171,6 +173,8 @@ class Metrics:
         self._retries = self._family(Counter, "retries_decided_total")
         self._deliveries = self._family(Counter, "deliveries_total")
         self._deliveries_failed = self._family(Counter, "deliveries_failed_total")
+        self._deliveries_replayed = self._family(Counter, "deliveries_replayed_total").at()
+        self._endpoints = self._family(Gauge, "endpoints")
         self._delivery_seconds = self._family(Histogram, "delivery_duration_seconds").at()
         self._depth = self._family(Gauge, "queue_depth")
         self._oldest = self._family(Gauge, "queue_oldest_due_timestamp_seconds")
@@ -242,11 +246,15 @@ class Metrics:
     def delivery(
         self, endpoint: str, outcome: DeliveryOutcome, seconds: float, reason: FailureReason | None = None
     ) -> None:
-        """Count one attempt to deliver; `reason` when it did not succeed."""
+        """Count one attempt to deliver; `reason` when it did not succeed. `endpoint` is its `delivering.label`."""
         self._deliveries.at(endpoint, outcome).inc()
         self._delivery_seconds.observe(seconds)
         if reason is not None:
             self._deliveries_failed.at(endpoint, reason).inc()
+
+    def replayed(self, count: int) -> None:
+        """Count deliveries that were made due again."""
+        self._deliveries_replayed.inc(count)
 
     def polled(self, partner: str, what: Polled, at: datetime) -> None:
         """Show when a partner was last read with success."""
@@ -283,6 +291,10 @@ class Metrics:
         self._causes.replace(((kind,), number) for kind, number in counts.causes.items())
         self._depth.replace(((queue,), number) for queue, number in counts.queue.items())
         self._oldest.replace(((queue,), oldest.timestamp()) for queue, oldest in counts.oldest.items())
+
+    def set_endpoints(self, states: Iterable[str]) -> None:
+        """Show how endpoints are, given the state of each."""
+        self._endpoints.replace(((state,), count) for state, count in Counted(states).items())
 
     def render(self) -> bytes:
         """Return everything in the format of `CONTENT_TYPE`."""

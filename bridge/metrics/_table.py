@@ -39,7 +39,7 @@ PLATFORMS = (
 CONFIGURED = {
     "source": "`api`, `adopted` (posts made elsewhere) and the names under `sources`",
     "partner": "the names under `partners`",
-    "endpoint": "the names under `endpoints`",
+    "endpoint": "the names under `endpoints`, `api` (made over the API) and `subscription`",
     "job": "the jobs of the scheduler",
     "route": "the paths of the HTTP API, with placeholders for ids",
     "method": "the methods of those paths",
@@ -71,7 +71,7 @@ _DELIVERY_REASONS = (
     FailureReason.PROTOCOL, FailureReason.BLOCKED_ADDRESS, FailureReason.INSECURE_URL, FailureReason.RATE_LIMITED,
     FailureReason.SERVER_ERROR, FailureReason.UNAUTHORIZED, FailureReason.FORBIDDEN, FailureReason.NOT_FOUND,
     FailureReason.REDIRECT, FailureReason.CLIENT_ERROR, FailureReason.GONE, FailureReason.EXHAUSTED,
-    FailureReason.ENDPOINT_DISABLED, FailureReason.LOST, FailureReason.INTERNAL,
+    FailureReason.ENDPOINT_DISABLED, FailureReason.SEALED, FailureReason.LOST, FailureReason.INTERNAL,
 )  # fmt: skip
 
 _EVENT_WORDS = ("outcome", get_args(EventOutcome))
@@ -85,6 +85,7 @@ STATUS = ("status_class", ("2xx", "3xx", "4xx", "5xx"))
 """How an HTTP request was answered."""
 _RESULTS = ("result", ("succeeded", "failed", "skipped"))
 _STORAGE = ("kind", ("busy", "full", "error"))
+_HEALTH = ("state", ("enabled", "failing", "held", "disabled"))
 _CAUSES = ("kind", ("account", "key", "plan", "source"))
 
 
@@ -135,6 +136,9 @@ METRICS = (
            "Attempts to deliver an outbound event, by how they ended."),
     Metric("deliveries_failed_total", "counter", ("endpoint", ("reason", _DELIVERY_REASONS)),
            "Attempts to deliver an outbound event that did not succeed."),
+    Metric("deliveries_replayed_total", "counter", (), "Deliveries that were made due again because a person asked."),
+    Metric("endpoints", "gauge", (_HEALTH,),
+           "Endpoints and subscriptions by state; held: left alone for a while. Every replica shows the same number."),
     Metric("delivery_duration_seconds", "histogram", (), "How long attempts to deliver took.",
            (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)),
     Metric("queue_depth", "gauge", (_QUEUES,), "Work that waits. Every replica shows the same number."),

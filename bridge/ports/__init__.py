@@ -11,8 +11,11 @@ from bridge.core.model import Judgement as Judgement
 from bridge.core.model import Write as Write
 from bridge.core.queries import Counts as Counts
 from bridge.core.queries import Due as Due
+from bridge.core.queries import EndpointStats as EndpointStats
 from bridge.core.queries import Find as Find
+from bridge.core.queries import Rooms as Rooms
 from bridge.core.queries import Timeline as Timeline
+from bridge.core.queries import Untold as Untold
 from bridge.ports.partner import Checked as Checked
 from bridge.ports.partner import Known as Known
 from bridge.ports.partner import Later as Later
@@ -26,10 +29,12 @@ from bridge.ports.source import Hint as Hint
 from bridge.ports.source import Parsed as Parsed
 from bridge.ports.source import Reply as Reply
 from bridge.ports.source import Source as Source
+from bridge.ports.store import NOTHING as NOTHING
 from bridge.ports.store import Acceptance as Acceptance
 from bridge.ports.store import Accepted as Accepted
 from bridge.ports.store import ClaimedCommand as ClaimedCommand
 from bridge.ports.store import ClaimedDelivery as ClaimedDelivery
+from bridge.ports.store import Settled as Settled
 from bridge.ports.store import Settlement as Settlement
 from bridge.ports.store import Store as Store
 

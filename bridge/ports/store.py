@@ -1,8 +1,9 @@
 """The edge to the database: `Store`, where flows meet, and what it is given and answers."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from typing import Protocol
 
 from bridge.core.model import (
@@ -15,13 +16,15 @@ from bridge.core.model import (
     Event,
     FeedState,
     Key,
+    Lane,
     Lookup,
     OutboundEvent,
     Post,
+    Replay,
     SourceObject,
     Write,
 )
-from bridge.core.queries import Counts, Due, Find, Timeline
+from bridge.core.queries import Counts, Due, EndpointStats, Find, Rooms, Timeline, Untold
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,23 +58,39 @@ class ClaimedCommand:
 
 @dataclass(frozen=True, slots=True)
 class ClaimedDelivery:
-    """A delivery that is ours until its lease ends. The claim raised `calls` and wrote that attempt as `started`."""
+    """A delivery that is ours until its lease ends. The claim raised `calls` and wrote that attempt as `started`.
+
+    `body` is the event's in the format of the delivery.
+    """
 
     delivery: Delivery
     body: bytes
     event_created_at: datetime
 
 
+NOTHING = Write()
+"""A step that changes nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class Settlement:
     """What became of a claimed delivery: `delivery` as it is to be stored (version raised by one), its attempt, ended.
 
-    `events` are told in the same transaction, when the claim still holds.
+    `write` (the endpoint's row, what is told) is applied in the same transaction, when the claim still holds; when the
+    write does not fit, nothing of the settlement is kept.
     """
 
     delivery: Delivery
     attempt: Attempt
-    events: tuple[OutboundEvent, ...] = ()
+    write: Write = NOTHING
+
+
+class Settled(Enum):
+    """What became of a settlement: kept, overtaken (its write did not fit: decide anew), or no longer ours."""
+
+    KEPT = auto()
+    OVERTAKEN = auto()
+    NOT_OURS = auto()
 
 
 class Store(Protocol):
@@ -102,16 +121,68 @@ class Store(Protocol):
         """
         ...
 
-    async def claim_deliveries(self, now: datetime, limit: int, lease: timedelta) -> list[ClaimedDelivery]:
-        """Take due deliveries, oldest due first, raise `calls`, and write their attempts as `started`."""
+    async def claim_deliveries(
+        self, now: datetime, lane: Lane, rooms: Rooms, lease: timedelta
+    ) -> list[ClaimedDelivery]:
+        """Take due deliveries of a lane, of each endpoint oldest due first and no more than there is room for.
+
+        `calls` is raised and the attempt written as `started`. Endpoints come by `rooms.turns`, then those whose oldest
+        is due longest; each gets no more than `rooms.fair` of how many stand in line, so one claim may give less than
+        there is room for. Of deliveries with `ordered_by` none is taken while one of the same endpoint and `ordered_by`
+        with a smaller sequence is due, leased or not. What costs is what is taken and how many endpoints have due work,
+        never how much is due; only what waits for its turn behind another of its subject is looked at each time, and
+        nothing of an endpoint without room.
+        """
         ...
 
-    async def settle(self, items: Sequence[Settlement]) -> list[bool]:
-        """Store what became of claimed deliveries; False when the claim was no longer ours."""
+    async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
+        """Store what became of claimed deliveries, as they are given: one that is due again names the second lane."""
         ...
 
-    async def replay(self, find: Find, ids: Collection[str], now: datetime) -> int:
-        """Make settled deliveries (done or dead), by ids or by filter, due again; answer how many."""
+    async def replay(self, ids: Collection[str], now: datetime) -> int:
+        """Make settled deliveries (done or dead) due again in the second lane; answer how many.
+
+        Left alone are those whose payload was erased, that an earlier endpoint of the same name was told, and that tell
+        of accounts of which the endpoint may not be told any more.
+        """
+        ...
+
+    async def count_replay(self, job: Replay) -> int:
+        """Count what a job would look at to send, at most 100,000.
+
+        What goes to an endpoint that is disabled or gone is none, nor what an earlier one of its name was told.
+        """
+        ...
+
+    async def replay_some(self, job: Replay, now: datetime, limit: int) -> Replay | None:
+        """Make the next at most `limit` deliveries of a job due and move its cursor, in one transaction.
+
+        With `missed`, a delivery is made where there was none; one call then looks at 10,000 events at most, and may
+        send nothing before the end. Whether the endpoint may be told is asked anew: what it may not be is `skipped`.
+        Return the job as stored after that, `done` when nothing is left; None when its version was overtaken or its
+        endpoint is gone, disabled, or younger than the job (then nothing was done).
+        """
+        ...
+
+    async def erase(self, subject_id: str, now: datetime) -> Mapping[str, int] | None:
+        """Erase the payloads of a post (`post_...`) or an accepted event with all its posts (`evt_...`), everywhere.
+
+        Rows, ids, states and times stay; contents, bodies, texts of errors and answers go; what is due of it to an
+        endpoint dies as `erased`. With a post goes what its event was given, for that has all that its posts say, and
+        with an event what its sender said of the same object in other events, under whichever of its names: a change
+        says again what the posts say. The posts of those go with an event, not with another post. The body of an event,
+        in or out, is empty after that, content and request are `{}`. Versions go up: whoever read a row before cannot
+        write it back. Return how many rows of each table were emptied (a row of a table that has nothing else is
+        deleted); None when there is no such subject.
+
+        Raises:
+            StoreOvertaken: a command or lookup of it is due or parked, and needs what it is about; nothing was done.
+                Whoever asked is told what is open, and to end that or wait for its end (409).
+        """
+        ...
+
+    async def concerned(self, subject_id: str) -> list[Post] | None:
+        """All posts of the events that `erase` would empty for a subject, whether it empties them too or not."""
         ...
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:
@@ -196,11 +267,41 @@ class Store(Protocol):
         ...
 
     async def find_deliveries(self, find: Find) -> list[Delivery]:
-        """Deliveries, newest first."""
+        """Deliveries, newest first; `account` is any of those that their event is about."""
         ...
 
     async def delivery(self, delivery_id: str) -> tuple[Delivery, OutboundEvent, list[Attempt]] | None:
         """One delivery with its event and attempts."""
+        ...
+
+    async def told(self, find: Find) -> list[OutboundEvent]:
+        """Outbound events, newest first; erased ones are left out.
+
+        `type`, `partner`, `account`, `subject`, `since`, `until` filter.
+        """
+        ...
+
+    async def endpoint_stats(self, name: str, since: datetime) -> EndpointStats:
+        """What became of an endpoint's deliveries: what is due, and of those made since an instant what ended.
+
+        Nothing counts that an earlier endpoint of the same name was told. Attempts are those begun since then; of
+        durations the newest 10,000 count.
+        """
+        ...
+
+    async def untold(self, told_before: datetime) -> dict[str, Untold]:
+        """What died as `exhausted` since it was last told of an endpoint's, where that was no later than an instant.
+
+        By endpoint; those of which it was never told are left out, and events about endpoints and deliveries.
+        """
+        ...
+
+    async def replays(self, find: Find) -> list[Replay]:
+        """Replay jobs, newest first; `state` and `key`, which is a job's id, filter."""
+        ...
+
+    async def due_again(self, now: datetime) -> dict[str, int]:
+        """How many deliveries of the second lane are due, by endpoint."""
         ...
 
     async def accounts(self) -> list[Account]:
@@ -224,7 +325,7 @@ class Store(Protocol):
         ...
 
     async def next_due(self) -> datetime | None:
-        """When the next command or delivery that is not leased becomes due."""
+        """When the next command or delivery that is not leased can be taken, holds of keys and endpoints included."""
         ...
 
     async def writable(self) -> bool:

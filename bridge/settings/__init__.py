@@ -16,7 +16,7 @@ from bridge.core.redact import Redactor
 from bridge.settings._build import build, secrets
 from bridge.settings._checks import check, warnings
 from bridge.settings._reference import json_schema, reference
-from bridge.settings._tree import Faults, fetched, override, parse, resolve
+from bridge.settings._tree import Faults, fetched, override, parse, resolve, sealing_key
 from bridge.settings._types import (
     NAMED,
     ORDER,
@@ -68,6 +68,7 @@ def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds) -> Setting
         file = _DEFAULT_FILE
     tree = _read(file, faults) if file else {}
     override(tree, environ, ORDER, faults)
+    sealing_key(tree, environ, faults)
     tree = resolve(tree, (), environ, file.parent if file else Path(), faults)
     built = build(tree, kinds, faults)
     check(tree, built, kinds, faults)
@@ -104,7 +105,8 @@ def _settings(tree: Mapping[str, Any], built: dict[str, Any], kinds: Kinds, file
         "accounts": accounts,
         "tokens": tuple(built["tokens"]),
     }
-    return Settings(**values, warnings=told, secrets=tuple(dict.fromkeys(_secrets(tree, kinds))), path=file)
+    hidden = tuple(dict.fromkeys((*_secrets(tree, kinds), *server.secret_key, *server.signing_key)))
+    return Settings(**values, warnings=told, secrets=hidden, path=file)
 
 
 def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
@@ -113,7 +115,7 @@ def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
     for raw in tree.get("tokens") or ():
         found += secrets(Token, raw)
     for raw in (tree.get("endpoints") or {}).values():
-        found += secrets(NAMED["endpoints"], raw)
+        found += [*secrets(NAMED["endpoints"], raw), *fetched(raw)]
     for section, types in (("partners", kinds.partners), ("sources", kinds.sources)):
         for name, raw in (tree.get(section) or {}).items():
             found += secrets(types[(raw or {}).get("kind", name)], raw)

@@ -8,8 +8,9 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pydantic import BaseModel, SecretStr, TypeAdapter, ValidationError
 
+from bridge.core.mistakes import nearest, problem
 from bridge.core.redact import Redactor
-from bridge.settings._tree import Faults, Fetched, Given, Trail, nearest
+from bridge.settings._tree import Faults, Fetched, Given, Trail
 from bridge.settings._types import NAMED, ORDER, SECTIONS, Entry, Kinds, Token
 
 PLACEHOLDER = "\0placeholder"
@@ -17,6 +18,8 @@ PLACEHOLDER = "\0placeholder"
 
 _HIDDEN = "'***'"
 _MAX_SHOWN = 60
+_IN_FILE = ("url", "headers")
+"""What `repr` leaves out and may stand in the file all the same."""
 _FIELD_FIRST = re.compile(r"(\w+): (.+)", re.DOTALL)
 
 
@@ -42,7 +45,7 @@ def options(kind: type) -> dict[str, Option]:
         shown = {name: info.repr for name, info in _model(kind).model_fields.items()}
     return {
         name: Option(
-            secret=(not visible or SecretStr in _classes(hints[name])) and name != "url",
+            secret=(not visible or SecretStr in _classes(hints[name])) and name not in _IN_FILE,
             nested=next((part for part in _classes(hints[name]) if is_dataclass(part) or _is_model(part)), None),
             by_name=any(get_origin(part) is Mapping for part in _parts(hints[name])),
         )
@@ -263,10 +266,10 @@ def secrets(kind: type, raw: object) -> Iterator[str]:
 
 def _explain(kind: type, detail: Any, trail: Trail, faults: Faults) -> None:
     """Turn one complaint of pydantic into a fault."""
-    steps, problem = tuple(detail["loc"]), _problem(detail)
-    named = _FIELD_FIRST.fullmatch(problem)
+    steps, said = tuple(step for step in detail["loc"] if step != "[key]"), problem(detail)
+    named = _FIELD_FIRST.fullmatch(said)
     if not steps and named and named[1] in options(kind):
-        steps, problem = (named[1],), named[2]
+        steps, said = (named[1],), named[2]
     name = str(steps[0]) if steps else ""
     option = options(kind).get(name)
     if detail["type"] == "missing":
@@ -277,28 +280,13 @@ def _explain(kind: type, detail: Any, trail: Trail, faults: Faults) -> None:
     if not faults.at(at):
         told = getattr(detail.get("ctx", {}).get("error"), "remedy", None)
         remedy = _remedy(detail["type"], name, help_of(kind, name), bool(option and option.secret))
-        faults.add(at, problem.rstrip(".") + shown, told or remedy)
+        faults.add(at, said.rstrip(".") + shown, told or remedy)
 
 
-def _problem(detail: Any) -> str:
-    context = detail.get("ctx", {})
-    if "error" in context:
-        return str(context["error"])
-    if detail["type"] == "missing":
-        return "is missing"
-    if str(context.get("gt", "")).startswith("datetime"):
-        return "must be more than 0s"
-    if detail["type"] == "string_pattern_mismatch":
-        is_address = str(context["pattern"]).startswith("^https?://")
-        return "must begin with https:// or http://" if is_address else "is written in no form that is known"
-    text = str(detail["msg"]).replace("Input should ", "must ")
-    return text[0].lower() + text[1:]
-
-
-def _remedy(problem: str, name: str, help_text: str, secret: bool) -> str:
-    if problem == "missing" and secret:
+def _remedy(complaint: str, name: str, help_text: str, secret: bool) -> str:
+    if complaint == "missing" and secret:
         return f"Add {name}: {{env: NAME}} or {{file: PATH}}."
-    if problem == "string_type":
+    if complaint == "string_type":
         return "Put it in quotation marks."
     return f"What it is: {help_text}" if help_text else "See docs/configuration.md."
 

@@ -6,18 +6,20 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.core.mistakes import nearest
 from bridge.core.model import ADOPTED
+from bridge.core.public_keys import key_fault
 from bridge.core.rules import PublishRules, WatchRules
-from bridge.core.signing import secret_key
-from bridge.settings._addresses import reachable, split
+from bridge.core.sealing import is_sealing_key
+from bridge.core.targets import ANYWHERE, split
 from bridge.settings._build import PLACEHOLDER
 from bridge.settings._doubts import SHORT_TOKEN, source_warnings
+from bridge.settings._endpoints import check_endpoints, endpoint_warnings
 from bridge.settings._sources import check_sources, check_templates
-from bridge.settings._tree import Faults, Trail, nearest
-from bridge.settings._types import AccountEntry, Database, EndpointEntry, Entry, Kinds, Reach, Server, Token
+from bridge.settings._tree import Faults, Trail
+from bridge.settings._types import AccountEntry, Database, Entry, Kinds, Reach, Server, Token
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
-_SHORT_KEY_BYTES = 24
 
 
 def check(tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, faults: Faults) -> None:
@@ -30,13 +32,12 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, fault
     _tokens(built["tokens"], faults)
     _partners(tree, built["partners"], faults)
     _accounts(built["accounts"], _keys(tree, "partners"), faults)
-    network = None if faults.at(("network",)) else built.get("network", Reach())
-    for name, endpoint in built["endpoints"].items():
-        _endpoint(endpoint, ("endpoints", name), network, faults)
+    reachable = ANYWHERE if faults.at(("network",)) else built.get("network", Reach()).reachable
+    check_endpoints(tree, built, reachable, faults)
     _server(built.get("server", Server()), faults)
     _database(built.get("database", Database()), tree, faults)
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
-    check_sources(tree, built, kinds, network, faults)
+    check_sources(tree, built, kinds, reachable, faults)
 
 
 def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
@@ -99,22 +100,21 @@ def _accounts(accounts: Mapping[str, AccountEntry], partners: Iterable[str], fau
             faults.add(trail, "does not say which account", "Give its id, or its platform and its username.")
 
 
-def _endpoint(endpoint: EndpointEntry, trail: Trail, network: Reach | None, faults: Faults) -> None:
-    for secret in endpoint.secret:
-        try:
-            secret_key(secret)
-        except ValueError as error:
-            if secret != PLACEHOLDER:
-                faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
-    reachable(endpoint.url, (*trail, "url"), network, faults)
-
-
 def _server(server: Server, faults: Faults) -> None:
     if server.public_url is not None:
         parts = split(server.public_url)
         if parts is None or parts.query or parts.fragment or parts.username:
             remedy = "Write it as https://HOST, with a path if there is one."
             faults.add(("server", "public_url"), "is not an http(s) address without user, query and fragment", remedy)
+    for place, key in enumerate(server.secret_key, 1):
+        if key != PLACEHOLDER and not is_sealing_key(key):
+            which = f"key {place} " if len(server.secret_key) > 1 else ""
+            remedy = "Make one: openssl rand -base64 32 | tr +/ -_"
+            faults.add(("server", "secret_key"), f"{which}is not 32 bytes in URL-safe base64", remedy)
+    for key in server.signing_key:
+        if key != PLACEHOLDER and (wrong := key_fault(key)):
+            remedy = "Make one: echo whsk_$(openssl rand -base64 32)"
+            faults.add(("server", "signing_key"), wrong, remedy)
     admin = server.admin
     port_read = not faults.within(("server", "port"))
     if admin and port_read and admin.port == server.port != 0 and admin.host in ("", server.host):
@@ -151,7 +151,8 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
         yield "partners: there is none, so nothing can be published."
     yield from _open_tokens(built["tokens"])
     yield from _open_server(built["server"])
-    yield from _open_network(built["network"], built["endpoints"])
+    yield from _open_network(built["network"])
+    yield from endpoint_warnings(built["endpoints"], built["accounts"])
     for name in built["partners"]:
         base_url = (tree["partners"][name] or {}).get("base_url", "")
         if isinstance(base_url, str) and base_url.startswith("http://"):
@@ -192,16 +193,13 @@ def _local(host: str) -> bool:
         return host == "localhost"
 
 
-def _open_network(network: Reach, endpoints: Mapping[str, EndpointEntry]) -> Iterator[str]:
+def _open_network(network: Reach) -> Iterator[str]:
     for allowed in network.allow:
         yield f"network.allow: outbound requests may reach {allowed}."
     if network.allow_http:
         yield "network.allow_http: outbound requests may be plain http."
-    for name, endpoint in endpoints.items():
-        if endpoint.url.startswith("http://"):
-            yield f"endpoints.{name}.url: is plain http, so events travel in the clear."
-        if min(len(secret_key(secret)) for secret in endpoint.secret) < _SHORT_KEY_BYTES:
-            yield f"endpoints.{name}.secret: is shorter than {_SHORT_KEY_BYTES} bytes and may be guessed."
+    if not network.ports:
+        yield "network.ports: is empty, so outbound requests may go to any port."
 
 
 def _same_accounts(accounts: Mapping[str, AccountEntry]) -> Iterator[tuple[str, str]]:

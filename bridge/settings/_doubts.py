@@ -1,17 +1,17 @@
 """Warns of what a sound configuration of a source opens up, or probably does not mean."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from bridge.core.directory import is_glob
 from bridge.core.hook_rules import NONE, HookRules
 from bridge.core.mapping import NAMES
+from bridge.core.mistakes import nearest
 from bridge.core.platforms import KNOWN, family
 from bridge.core.rules import SourceRules
 from bridge.core.templates import condition_problem
-from bridge.settings._tree import nearest
 from bridge.settings._types import AccountEntry, Entry
 
 SHORT_TOKEN = 16
@@ -95,7 +95,13 @@ def _strange_accounts(path: str, rules: SourceRules, accounts: Mapping[str, Acco
     named = {f"{path}.accounts": rules.accounts}
     if isinstance(rules, HookRules):
         named |= {f"{path}.accounts_by_tag.{tag}": words for tag, words in rules.accounts_by_tag.items()}
-    for place, words in named.items() if accounts else ():
-        for word in words:
-            if not (word in accounts or is_glob(word) or _ID.fullmatch(word)) and _NAME.fullmatch(word):
-                yield f"{place}: {word!r} is not under accounts. {nearest(word, accounts)}"
+    for place, words in named.items():
+        for word in strange_names(words, accounts):
+            yield f"{place}: {word!r} is not under accounts. {nearest(word, accounts)}"
+
+
+def strange_names(words: Iterable[str], accounts: Collection[str]) -> Iterator[str]:
+    """Yield the words that look like names of ours for accounts and are none, as long as there are any."""
+    for word in words if accounts else ():
+        if not (word in accounts or is_glob(word) or _ID.fullmatch(word)) and _NAME.fullmatch(word):
+            yield word

@@ -70,6 +70,8 @@ def _property(kind: type, name: str) -> dict[str, Any]:
         return {**_object(option.nested), **told}
     if own.get("type") == "string" and not {"enum", "$comment"} & set(own):
         return {"anyOf": [own, _SECRET], **told}
+    if own.get("additionalProperties") == {"type": "string"}:
+        return {**own, "additionalProperties": {"anyOf": [{"type": "string"}, _SECRET]}, **told}
     return {**own, **told}
 
 
@@ -86,7 +88,7 @@ def _inlined(schema: Any, defs: Mapping[str, Any]) -> Any:
 
 def _default(kind: type, name: str) -> dict[str, Any]:
     given = defaults(kind)
-    if name not in given or given[name] is None:
+    if name not in given or given[name] is None or (options(kind)[name].secret and not given[name]):
         return {}
     hint = get_type_hints(kind, include_extras=True)[name]
     return {"default": TypeAdapter(hint).dump_python(given[name], mode="json")}

@@ -8,13 +8,14 @@ from typing import Any
 from bridge.core.captions import OWN_NAMES
 from bridge.core.hook_rules import HookRules
 from bridge.core.mapping import NAMES, map_item
+from bridge.core.mistakes import nearest
 from bridge.core.model import Intent, Item
 from bridge.core.rules import SourceRules
+from bridge.core.targets import Reachable, split, url_faults
 from bridge.core.templates import condition_problem, holds, render, template_problem
-from bridge.settings._addresses import reachable, split
 from bridge.settings._build import PLACEHOLDER
-from bridge.settings._tree import Faults, Trail, nearest
-from bridge.settings._types import Entry, Kinds, Reach
+from bridge.settings._tree import Faults, Trail
+from bridge.settings._types import Entry, Kinds
 
 _ARGUMENT = re.compile(r"missing \d+ required|unexpected keyword|positional arguments? but")
 """How a call with wrong arguments fails, whatever it is called with."""
@@ -80,7 +81,7 @@ def _templates(rules: SourceRules, trail: Trail) -> Iterator[tuple[Trail, str]]:
 
 
 def check_sources(
-    tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, network: Reach | None, faults: Faults
+    tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, reachable: Reachable, faults: Faults
 ) -> None:
     """Add the faults of the sources that no single field of theirs can tell."""
     named = tree.get("partners")
@@ -93,18 +94,18 @@ def check_sources(
         if isinstance(entry.config, SourceRules):
             check_templates(entry.config, trail, faults)
         if isinstance(entry.config, HookRules):
-            _hook(entry.config, trail, names, network, faults)
+            _hook(entry.config, trail, names, reachable, faults)
         _partner(entry, (*trail, "partner"), built["partners"], names, faults)
 
 
-def _hook(rules: HookRules, trail: Trail, names: list[str], network: Reach | None, faults: Faults) -> None:
+def _hook(rules: HookRules, trail: Trail, names: list[str], reachable: Reachable, faults: Faults) -> None:
     for name in rules.by_partner:
         if name not in names:
             faults.add((*trail, "by_partner", name), f"{name!r} is not under partners", nearest(name, names))
     if rules.site is not None and split(rules.site) is None:
         faults.add((*trail, "site"), "is not an http(s) address", "Write it as https://HOST/.")
     if rules.feed is not None:
-        reachable(rules.feed, (*trail, "feed"), network, faults)
+        faults.take(trail, url_faults(rules.feed, reachable, field="feed"))
     for place, path in enumerate(rules.media):
         _path(path, (*trail, "media", place), faults)
     if rules.accounts_from is not None:

@@ -3,7 +3,6 @@
 Every string that came from the environment or from a file of its own is `Given`: only such a string may be a secret.
 """
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -12,11 +11,13 @@ from typing import Any
 import yaml
 
 from bridge.core.errors import Fault
+from bridge.core.mistakes import nearest
 
 Trail = tuple[str | int, ...]
 _REFERENCE = frozenset({"env", "file"})
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*", re.ASCII)
 _MAX_SECRET_BYTES = 65_536
+_KEY = "BRIDGE_SECRET_KEY"
 
 
 class Given(str):
@@ -48,6 +49,15 @@ class Faults:
             self._paths.add(field)
             self.all.append(Fault(field, problem, remedy))
 
+    def take(self, path: Trail, found: Iterable[Fault]) -> None:
+        """Note what was found wrong with fields below a path; of one field it is one fault."""
+        by_field: dict[str, list[Fault]] = {}
+        for fault in found:
+            by_field.setdefault(fault.field, []).append(fault)
+        for field, those in by_field.items():
+            problems, remedies = (fault.problem for fault in those), (fault.remedy for fault in those)
+            self.add((*path, *field.split(".", 1)), ", and ".join(problems), " ".join(remedies))
+
     def within(self, path: Trail) -> bool:
         """Tell whether this path or one below it has a fault."""
         field = dotted(path)
@@ -69,15 +79,6 @@ def dotted(path: Trail) -> str:
     for part in path:
         text += f"[{part}]" if isinstance(part, int) else f".{part}" if text else part
     return text
-
-
-def nearest(word: str, known: Iterable[str]) -> str:
-    """Return a remedy for an unknown word: the nearest known one, or all of them."""
-    choices = sorted(known)
-    near = difflib.get_close_matches(word, choices, n=1, cutoff=0.6)
-    if near:
-        return f"Write {near[0]}."
-    return f"Use one of: {', '.join(choices)}." if choices else "Leave it out: there is none yet."
 
 
 def parse(text: str, faults: Faults, file: str = "bridge.yaml") -> dict[str, Any]:
@@ -141,6 +142,18 @@ def override(tree: dict[str, Any], environ: Mapping[str, str], sections: Iterabl
         value, parts = _value(name, parts, environ, faults)
         if not _put(tree, parts, value):
             faults.add((name,), "goes through something that is not a mapping or list", "Give the whole value there.")
+
+
+def sealing_key(tree: dict[str, Any], environ: Mapping[str, str], faults: Faults) -> None:
+    """Put `server.secret_key` into the tree from its own variable, or its file, where nothing else gives it."""
+    server = tree.get("server") or {}
+    if not isinstance(server, dict) or server.get("secret_key") is not None:
+        return
+    text, file = environ.get(_KEY, "").strip(), environ.get(f"{_KEY}_FILE", "").strip()
+    if text and file:
+        faults.add((f"{_KEY}_FILE",), f"is set, and so is {_KEY}", "Set one of the two.")
+    elif text or file:
+        tree["server"] = {**server, "secret_key": Fetched(text) if text else {"file": file}}
 
 
 def _named_variables(tree: object) -> Iterator[str]:

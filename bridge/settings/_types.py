@@ -1,7 +1,7 @@
 """The sections of the configuration as frozen dataclasses; each field carries its help, its bounds and its default.
 
 A field that `repr` leaves out is a secret: in a file it is a reference (`{env: NAME}`, `{file: PATH}`), not the value.
-A `url` may stand in the file, but stays out of `repr` too.
+A `url` and `headers` may stand in the file, but stay out of `repr` too.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -14,10 +14,10 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, WithJsonSchema
 
 from bridge.core.directory import NamedAccount
-from bridge.core.events import EVENT_TYPES, matches
+from bridge.core.endpoint_fields import EndpointFields
 from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, Secrets, WatchRules
+from bridge.core.targets import WEB_PORTS, Reachable
 from bridge.core.units import Duration, Size
-from bridge.settings._tree import nearest
 
 Scope = Literal["publish", "read", "admin"]
 
@@ -29,18 +29,8 @@ def _network(value: object) -> IPv4Network | IPv6Network:
         raise ValueError("must be a network such as 10.0.0.0/8 or fd00::/8, without host bits") from None
 
 
-class Mistaken(ValueError):
-    """A value that cannot be right, when what to write instead is more than the help of its field."""
-
-    def __init__(self, problem: str, remedy: str) -> None:
-        super().__init__(problem)
-        self.remedy = remedy
-
-
-def _pattern(text: str) -> str:
-    if not any(matches([text], event_type) for event_type in EVENT_TYPES):
-        raise Mistaken("matches no event type", nearest(text, EVENT_TYPES))
-    return text
+def _parted(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(key for text in texts for key in text.replace(",", " ").split())
 
 
 Network = Annotated[
@@ -50,7 +40,6 @@ Network = Annotated[
     WithJsonSchema({"type": "string", "$comment": "network"}),
 ]
 Port = Annotated[int, Field(ge=0, le=65535)]
-EventPattern = Annotated[str, AfterValidator(_pattern)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +62,24 @@ class Server:
         str | None, Field(description="The address that senders use, when it is not the one bridge listens on.")
     ] = None
     max_body: Annotated[Size, Field(ge=1_000, description="Requests larger than this are refused (413).")] = 2_000_000
+    secret_key: Annotated[
+        Secrets,
+        AfterValidator(_parted),
+        Field(
+            description="What encrypts addresses and secrets of endpoints that are made over the API: 32 bytes in "
+            "URL-safe base64; several while it is being replaced: the first encrypts, each decrypts. Left out: the "
+            "variable BRIDGE_SECRET_KEY (with commas between several), or the file that BRIDGE_SECRET_KEY_FILE names."
+        ),
+    ] = field(default=(), repr=False)
+    signing_key: Annotated[
+        Secrets,
+        AfterValidator(_parted),
+        Field(
+            description="A private Ed25519 key: whsk_ and 32 bytes in base64; several while it is being replaced. With "
+            "it every request to an endpoint also has a v1a signature, which anybody can verify with the public key "
+            "at /.well-known/jwks.json."
+        ),
+    ] = field(default=(), repr=False)
     drain: Annotated[
         Duration, Field(description="How long running work may take to finish after SIGTERM, then it is released.")
     ] = timedelta(seconds=10)
@@ -119,18 +126,16 @@ class AccountEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class EndpointEntry:
+class EndpointEntry(EndpointFields):
     """An address that gets outbound events as signed POSTs (Standard Webhooks)."""
 
-    url: Annotated[str, Field(description="Where to; https unless network.allow_http.")] = field(repr=False)
     secret: Annotated[
         Secrets,
-        Field(description="What signs the POSTs, as a secret: whsec_ and base64; several while it is being replaced."),
-    ] = field(repr=False)
-    events: Annotated[
-        tuple[EventPattern, ...],
-        Field(min_length=1, description="Types wanted, such as post.failed, attention.* or *."),
-    ] = ("*",)
+        Field(
+            description="What signs the POSTs, as a secret: whsec_ and base64; several while it is being replaced. "
+            "Required, but for the format slack."
+        ),
+    ] = field(default=(), repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -140,7 +145,18 @@ class Reach:
     allow: Annotated[
         tuple[Network, ...], Field(description="Private networks that may be reached, such as 10.0.0.0/8.")
     ] = ()
-    allow_http: Annotated[bool, Field(description="Whether endpoints may be plain http.")] = False
+    allow_http: Annotated[bool, Field(description="Whether endpoints and whatever is fetched may be plain http.")] = (
+        False
+    )
+    ports: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=65535)], ...],
+        Field(description="Ports that the addresses may name; an empty list allows any."),
+    ] = WEB_PORTS
+
+    @property
+    def reachable(self) -> Reachable:
+        """What may be reached, for the rules of addresses."""
+        return Reachable(self.allow, self.allow_http, self.ports)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

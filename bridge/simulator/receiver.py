@@ -7,11 +7,11 @@ those of that library, 1.1.
 import asyncio
 from base64 import b64encode
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hmac import compare_digest
-from typing import Any
+from typing import Any, ClassVar
 
 import orjson
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
@@ -108,6 +108,9 @@ class Receiver:
         now: the clock of `Received.at`.
     """
 
+    watchers: ClassVar[Sequence[Callable[[Received], None]]] = ()
+    """Called with all that any receiver of this process gets, whoever made it."""
+
     def __init__(
         self,
         secrets: Mapping[str, str | Iterable[str]] | None = None,
@@ -201,20 +204,21 @@ class Receiver:
         self._attempts[name, webhook_id or ""] += 1
         why_not = self._judge(self._hook(name).secrets, body, headers)
         self.total += 1
-        self.received.append(
-            Received(
-                name=name,
-                at=self._now(),
-                method=request.method,
-                headers=headers,
-                body=body,
-                verified=not why_not,
-                why_not=why_not,
-                webhook_id=webhook_id,
-                attempt=self._attempts[name, webhook_id or ""],
-                status=status,
-            )
+        came = Received(
+            name=name,
+            at=self._now(),
+            method=request.method,
+            headers=headers,
+            body=body,
+            verified=not why_not,
+            why_not=why_not,
+            webhook_id=webhook_id,
+            attempt=self._attempts[name, webhook_id or ""],
+            status=status,
         )
+        self.received.append(came)
+        for watcher in self.watchers:
+            watcher(came)
         async with self._arrived:
             self._arrived.notify_all()
 

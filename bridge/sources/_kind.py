@@ -3,7 +3,7 @@
 A kind is a file with one `KIND`: how it is verified, how it is answered, and a function that reads its payload.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from itertools import islice
@@ -154,6 +154,8 @@ class Kind:
             found.append(("secret", "is not used with auth: none", "Leave one of the two out."))
         if auth != NONE and not secret and not self.secretless:
             found.append(("secret", "is missing", "Give {env: NAME}, or say auth: none to let anybody send."))
+        if auth == SIGNATURE:
+            found += _keyless(self.schemes_of(config), secret or ())
         return found
 
 
@@ -278,6 +280,25 @@ def _short(word: str | None) -> str | None:
         return None
     plain = _plain(word)
     return plain if len(plain) <= _LONGEST_WORD else "sha256:" + sha256(plain.encode(errors="replace")).hexdigest()
+
+
+_WRITTEN = {
+    KeyForm.TEXT: "some text",
+    KeyForm.BASE64: "base64",
+    KeyForm.HEX: "hexadecimal digits, an even number of them",
+    KeyForm.WHSEC: "whsec_ and base64 after it",
+}
+"""What a secret of each form looks like."""
+
+
+def _keyless(schemes: Sequence[Signature], secrets: Sequence[str]) -> Iterator[tuple[str, str, str]]:
+    """Give a fault for each secret that no scheme can sign with: whatever the sender signed would be refused."""
+    forms = tuple(dict.fromkeys(scheme.key for scheme in schemes))
+    for place, secret in enumerate(secrets, start=1):
+        if forms and not any(verifying.is_key(form, secret.strip()) for form in forms):
+            which = f"number {place} holds" if len(secrets) > 1 else "holds"
+            written = ", or ".join(_WRITTEN[form] for form in forms)
+            yield "secret", f"{which} no key: it is not {written}", "Copy it again, whole, as the sender shows it."
 
 
 def _mapped(config: Any) -> bool:

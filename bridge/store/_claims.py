@@ -1,4 +1,4 @@
-"""Taking work that is due, under a lease.
+"""Taking commands that are due, under a lease; what it needs is shared with `_lanes`, which takes deliveries.
 
 A claim raises the row's version, so every later write of an older claimant is refused. Lease time is the store's clock;
 what is due is said by the caller's `now`.
@@ -10,33 +10,33 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Table, and_, bindparam, exists, or_, select, update
-from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql import ClauseElement, FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, AttemptOutcome, CommandKind, WorkState
-from bridge.ports import ClaimedCommand, ClaimedDelivery, Clock
-from bridge.store._rows import ATTEMPTS, COMMANDS, DELIVERIES, POSTS, Codec, Row
+from bridge.core.model import AttemptOutcome, CommandKind, WorkState
+from bridge.ports import ClaimedCommand, Clock
+from bridge.store._rows import COMMANDS, POSTS, Codec, Row
 from bridge.store._sql import Sql, Unit
-from bridge.store._tables import attempts, commands, deliveries, in_state, keys, outbound_events, posts, word
-from bridge.store._types import from_micros, to_micros
+from bridge.store._tables import attempts, commands, in_state, keys, posts, word
+from bridge.store._types import to_micros
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What a claimant asks for; `partners` counts for commands only."""
+    """What a claimant of commands asks for."""
 
     now: datetime
     limit: int
     lease: timedelta
-    partners: Collection[str] = ()
+    partners: Collection[str]
 
 
 _other = commands.alias("other")
 _earlier = commands.alias("earlier")
 
 
-def is_free(table: Table) -> ColumnElement[bool]:
+def is_free(table: FromClause) -> ColumnElement[bool]:
     """Compare a lease with the store's clock, given as `clock`."""
     return or_(table.c.lease_until.is_(None), table.c.lease_until <= bindparam("clock"))
 
@@ -88,28 +88,12 @@ def due_commands() -> ClauseElement:
     )
 
 
-def due_deliveries() -> ClauseElement:
-    """Select the deliveries that may be made now, with what they send."""
-    return (
-        select(*DELIVERIES.columns, outbound_events.c.body, outbound_events.c.created_at)
-        .join(outbound_events, outbound_events.c.id == deliveries.c.outbound_id)
-        .where(
-            in_state(deliveries.c.state, WorkState.DUE),
-            deliveries.c.due_at <= bindparam("now"),
-            is_free(deliveries),
-        )
-        .order_by(deliveries.c.due_at)
-        .limit(bindparam("most"))
-        .with_for_update(skip_locked=True, of=deliveries)
-    )
-
-
-def _take(table: Table, **changes: Any) -> Callable[[list[Any]], ClauseElement]:
+def take(table: Table, **changes: Any) -> Callable[[list[Any]], ClauseElement]:
     taken = update(table).values(version=table.c.version + 1, lease_until=bindparam("until"), **changes)
     return lambda ids: taken.where(table.c.id.in_(ids))
 
 
-def _mark_lost(subjects: list[Any]) -> ClauseElement:
+def mark_lost(subjects: list[Any]) -> ClauseElement:
     """End attempts that were begun and never ended: whoever made them is gone."""
     return (
         update(attempts)
@@ -118,7 +102,7 @@ def _mark_lost(subjects: list[Any]) -> ClauseElement:
     )
 
 
-class _Taken:
+class Taken:
     """Turns a selected row into the noun as the claim leaves it."""
 
     def __init__(self, codec: Codec[Any], *raised: str) -> None:
@@ -136,61 +120,33 @@ class _Taken:
 
 
 class Claims:
-    """Claims due commands and deliveries."""
+    """Claims due commands."""
 
     def __init__(self, sql: Sql, clock: Clock) -> None:
         self._clock = clock
         self._held = sql.one(select(keys.c.name).where(is_held(), keys.c.held_until > bindparam("now")))
-        self._due_commands = sql.one(due_commands())
-        self._due_deliveries = sql.one(due_deliveries())
-        self._take_commands = sql.listed(_take(commands))
-        self._take_deliveries = sql.listed(_take(deliveries, calls=deliveries.c.calls + 1))
-        self._mark_lost = sql.listed(_mark_lost)
-        self._start_attempt = sql.upsert(attempts)
-        self._command = _Taken(COMMANDS)
-        self._delivery = _Taken(DELIVERIES, "calls")
+        self._due = sql.one(due_commands())
+        self._take = sql.listed(take(commands))
+        self._mark_lost = sql.listed(mark_lost)
+        self._taken = Taken(COMMANDS)
 
-    def claim_commands(self, unit: Unit, claims: Sequence[Claim]) -> list[list[ClaimedCommand]]:
+    def claim(self, unit: Unit, claims: Sequence[Claim]) -> list[list[ClaimedCommand]]:
         """Take commands for one claimant after the other."""
-        return [self._claim_commands(unit, claim) for claim in claims]
+        return [self._claim(unit, claim) for claim in claims]
 
-    def claim_deliveries(self, unit: Unit, claims: Sequence[Claim]) -> list[list[ClaimedDelivery]]:
-        """Take deliveries for one claimant after the other."""
-        return [self._claim_deliveries(unit, claim) for claim in claims]
-
-    def _claim_commands(self, unit: Unit, claim: Claim) -> list[ClaimedCommand]:
+    def _claim(self, unit: Unit, claim: Claim) -> list[ClaimedCommand]:
         now, clock = to_micros(claim.now), self._clock()
         held = {row[0] for row in self._held.rows(unit.connection, now=now)}
         due_at = COMMANDS.place("due_at")
         rows: list[Row] = []
         for partner in sorted(set(claim.partners) - held):
-            rows += self._due_commands.rows(
-                unit.connection, partner=partner, now=now, clock=to_micros(clock), most=claim.limit
-            )
+            rows += self._due.rows(unit.connection, partner=partner, now=now, clock=to_micros(clock), most=claim.limit)
         rows = sorted(rows, key=lambda row: row[due_at])[: claim.limit]
         if not rows:
             return []
         until = to_micros(clock + claim.lease)
         ids = [row[0] for row in rows]
-        self._take_commands.run(unit.connection, ids, until=until)
+        self._take.run(unit.connection, ids, until=until)
         self._mark_lost.run(unit.connection, ids, ended=now)
         width = len(COMMANDS.columns)
-        return [ClaimedCommand(self._command(row, until), POSTS.decode(row[width:])) for row in rows]
-
-    def _claim_deliveries(self, unit: Unit, claim: Claim) -> list[ClaimedDelivery]:
-        clock = self._clock()
-        rows = self._due_deliveries.rows(
-            unit.connection, now=to_micros(claim.now), clock=to_micros(clock), most=claim.limit
-        )
-        if not rows:
-            return []
-        until = to_micros(clock + claim.lease)
-        self._take_deliveries.run(unit.connection, [row[0] for row in rows], until=until)
-        self._begin_attempts(unit, rows, claim.now)
-        return [ClaimedDelivery(self._delivery(row, until), row[-2], from_micros(row[-1])) for row in rows]
-
-    def _begin_attempts(self, unit: Unit, rows: Sequence[Row], now: datetime) -> None:
-        calls = DELIVERIES.place("calls")
-        self._mark_lost.run(unit.connection, [row[0] for row in rows if row[calls]], ended=to_micros(now))
-        begun = [ATTEMPTS.encode(Attempt(row[0], row[calls] + 1, None, now)) for row in rows]
-        self._start_attempt.many(unit.connection, begun)
+        return [ClaimedCommand(self._taken(row, until), POSTS.decode(row[width:])) for row in rows]

@@ -4,15 +4,16 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select
+from sqlalchemy import Connection, bindparam, case, func, select
 from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ColumnElement
 
-from bridge.core.model import WorkState
+from bridge.core.model import Lane, WorkState
 from bridge.ports import Clock, Counts
 from bridge.store._claims import is_free, is_held, leased_beside
+from bridge.store._lanes import destinations, first_due
 from bridge.store._sql import Sql, Statement
-from bridge.store._tables import accounts, causes, commands, deliveries, in_state, keys, lookups, posts
+from bridge.store._tables import accounts, causes, commands, deliveries, endpoints, in_state, keys, lookups, posts
 from bridge.store._types import from_micros, to_micros
 
 
@@ -27,7 +28,7 @@ class Counting:
         self._queues = {name: sql.one(statement) for name, statement in _queues().items()}
         self._next_partner = sql.one(_next_partner())
         self._next_command = sql.one(_next_command())
-        self._next_delivery = sql.one(_next_delivery())
+        self._next_delivery = {lane: sql.one(_next_delivery(lane)) for lane in Lane}
         self._held = sql.one(select(keys.c.name, keys.c.held_until).where(is_held()))
 
     def counts(self, connection: Connection, now: datetime) -> Counts:
@@ -42,9 +43,12 @@ class Counting:
         )
 
     def next_due(self, connection: Connection) -> datetime | None:
-        """Return when the next command or delivery that is not leased can be claimed, holds of keys included."""
+        """Return when the next command or delivery that is not leased can be claimed, holds included."""
         clock = to_micros(self._clock())
-        found = [row[0] for row in self._next_delivery.rows(connection, clock=clock)]
+        found: list[int] = []
+        for statement in self._next_delivery.values():
+            rows = statement.rows(connection, clock=clock)
+            found += [due_at for (due_at,) in rows if due_at is not None]
         held = dict(self._pairs(self._held, connection))
         for partner in self._partners_with_work(connection):
             rows = self._next_command.rows(connection, partner=partner, clock=clock)
@@ -111,10 +115,13 @@ def _next_command() -> ClauseElement:
     )
 
 
-def _next_delivery() -> ClauseElement:
-    return (
-        select(deliveries.c.due_at)
-        .where(in_state(deliveries.c.state, WorkState.DUE), is_free(deliveries))
-        .order_by(deliveries.c.due_at)
-        .limit(1)
-    )
+def _next_delivery(lane: Lane) -> ClauseElement:
+    """Select for each destination with due work when it can take the first of a lane.
+
+    Of one that is held nothing is looked at, however much waits for it: it is worth a look when its hold has ended.
+    """
+    line = destinations(lane)
+    of_line = endpoints.c.name == line.c.destination
+    held = select(endpoints.c.held_until).where(of_line, endpoints.c.held_until > bindparam("clock")).scalar_subquery()
+    found = case((held.is_not(None), held), else_=first_due(lane, line.c.destination))
+    return select(found).where(line.c.destination.is_not(None))

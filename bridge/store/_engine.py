@@ -30,6 +30,14 @@ class Database(Protocol):
         """Say what a driver's error means; never with values of a statement in its text."""
         ...
 
+    def scrub(self) -> None:
+        """Leave nothing in any file of what was deleted; callable from any thread that may read.
+
+        Raises:
+            StoreBusy: somebody is in the way for long.
+        """
+        ...
+
     def close(self) -> None:
         """Close all connections and let other processes in."""
         ...

@@ -13,7 +13,7 @@ from sqlalchemy.sql import FromClause
 
 from bridge.core.model import Post, WorkState
 from bridge.ports import Find
-from bridge.store._tables import deliveries, events, in_state, outbound_events, posts
+from bridge.store._tables import deliveries, events, has_body, in_state, outbound_events, posts, replays
 from bridge.store._types import to_micros
 
 _SEARCHED = ("caption", "title", "url")
@@ -55,10 +55,32 @@ def delivery_conditions(find: Find) -> list[ColumnElement[bool]]:
         (own.destination, find.destination),
         (own.type, find.type),
         (told.partner, find.partner),
-        (told.account, find.account),
         (told.source, find.source),
         (told.event_id, find.event_id),
+        (own.reason, find.reason),
+        (own.subject, find.subject),
     )
+    if find.account:
+        conditions.append(_has(told.accounts, find.account))
+    if find.state:
+        conditions.append(in_state(own.state, *(state for state in WorkState if state.value == find.state)))
+    return conditions
+
+
+def told_conditions(find: Find) -> list[ColumnElement[bool]]:
+    """Return what outbound events must fulfil; those that were erased never do."""
+    told = outbound_events.c
+    conditions = [*_page(find, outbound_events, told.created_at), has_body(told.body)]
+    conditions += _equal((told.type, find.type), (told.partner, find.partner), (told.subject, find.subject))
+    if find.account:
+        conditions.append(_has(told.accounts, find.account))
+    return conditions
+
+
+def replay_conditions(find: Find) -> list[ColumnElement[bool]]:
+    """Return what replay jobs must fulfil; `key` is a job's id."""
+    own = replays.c
+    conditions = [*_page(find, replays, own.created_at), *_equal((own.id, find.key))]
     if find.state:
         conditions.append(in_state(own.state, *(state for state in WorkState if state.value == find.state)))
     return conditions
@@ -99,6 +121,12 @@ def _page(find: Find, table: FromClause, created_at: ColumnElement[Any]) -> Iter
 
 def _equal(*pairs: tuple[ColumnElement[Any], str | None]) -> Iterator[ColumnElement[bool]]:
     return (column == value for column, value in pairs if value)
+
+
+def _has(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:
+    """Say that a JSON list of strings has this one: written with its quotes, it stands nowhere else."""
+    written = type_coerce(column, Text)
+    return func.replace(written, orjson.dumps(text).decode(), "") != written
 
 
 def _mentions(column: ColumnElement[Any], text: str) -> ColumnElement[bool]:

@@ -17,7 +17,18 @@ from sqlalchemy.sql.elements import ColumnElement
 from bridge.core.model import WorkState
 from bridge.store._forget import Forget
 from bridge.store._sql import Sql, Statement, Unit
-from bridge.store._tables import attempts, commands, deliveries, events, in_state, lookups, outbound_events, posts
+from bridge.store._tables import (
+    attempts,
+    commands,
+    deliveries,
+    events,
+    in_state,
+    lookups,
+    outbound_bodies,
+    outbound_events,
+    posts,
+    replays,
+)
 from bridge.store._types import to_micros
 
 _old, _live, _work = posts.alias("old"), posts.alias("live"), commands.alias("work")
@@ -28,11 +39,13 @@ _TABLES: dict[str, Table] = {
     "command_attempts": attempts,
     "delivery_attempts": attempts,
     "deliveries": deliveries,
+    "outbound_bodies": outbound_bodies,
     "outbound_events": outbound_events,
     "commands": commands,
     "posts": posts,
     "lookups": lookups,
     "events": events,
+    "replays": replays,
 }
 
 
@@ -118,15 +131,18 @@ def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
     """Say for each table where to look: along an index of age, from the oldest on, up to a horizon."""
     told = outbound_events.alias("told")
     sent = deliveries.join(told, told.c.id == deliveries.c.outbound_id)
+    bodies = outbound_bodies.join(told, told.c.id == outbound_bodies.c.outbound_id)
     return {
         "command_attempts": (attempts, attempts.c.started_at, "attempts_horizon"),
         "delivery_attempts": (attempts, attempts.c.started_at, "attempts_horizon"),
         "deliveries": (sent, told.c.created_at, "events_horizon"),
+        "outbound_bodies": (bodies, told.c.created_at, "events_horizon"),
         "outbound_events": (outbound_events, outbound_events.c.created_at, "events_horizon"),
         "commands": (commands.join(posts, posts.c.id == commands.c.post_id), posts.c.ended_at, "posts_before"),
         "posts": (posts, posts.c.ended_at, "posts_before"),
         "lookups": (lookups, lookups.c.settled_at, "events_before"),
         "events": (events, events.c.received_at, "events_before"),
+        "replays": (replays, replays.c.settled_at, "events_before"),
     }
 
 
@@ -154,7 +170,10 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
         ),
         "delivery_attempts": and_(~of_post, or_(and_(old_attempt, ~of_open_post), of_doomed_delivery)),
         "deliveries": and_(settled, delivery_may_go, ~exists().where(attempts.c.subject_id == deliveries.c.id)),
-        "outbound_events": and_(event_may_go, ~sent),
+        "outbound_bodies": exists().where(told.id == outbound_bodies.c.outbound_id, event_may_go, ~sent),
+        "outbound_events": and_(
+            event_may_go, ~sent, ~exists().where(outbound_bodies.c.outbound_id == outbound_events.c.id)
+        ),
         "commands": and_(_is_old_post(commands.c.post_id), ~exists().where(attempts.c.subject_id == commands.c.id)),
         "posts": and_(
             _is_over(posts, bindparam("posts_before")),
@@ -168,6 +187,7 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
             ~exists().where(lookups.c.id == events.c.id),
             or_(events.c.key.is_(None), events.c.key_until.is_(None), events.c.key_until < bindparam("events_before")),
         ),
+        "replays": and_(~in_state(replays.c.state, *_OPEN), replays.c.settled_at < bindparam("events_before")),
     }
 
 

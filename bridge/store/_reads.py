@@ -23,7 +23,14 @@ from bridge.core.model import (
     WorkState,
 )
 from bridge.ports import ClaimedCommand, Find, Timeline
-from bridge.store._filters import delivery_conditions, event_conditions, is_wanted, needs_look, post_conditions
+from bridge.store._filters import (
+    delivery_conditions,
+    event_conditions,
+    is_wanted,
+    needs_look,
+    post_conditions,
+    told_conditions,
+)
 from bridge.store._rows import (
     ACCOUNTS,
     ATTEMPTS,
@@ -133,6 +140,10 @@ class Reads:
             .limit(find.limit)
         )
         return [DELIVERIES.decode(row) for row in self._sql.one(found).rows(connection)]
+
+    def told(self, connection: Connection, find: Find) -> list[OutboundEvent]:
+        """Return a page of outbound events that were not erased, newest first."""
+        return self._page(connection, OUTBOUND, told_conditions(find), find.limit)
 
     def timeline(self, connection: Connection, post_id: str) -> Timeline | None:
         """Return all of one post, each list oldest first."""

@@ -20,6 +20,7 @@ from bridge.core.model import (
     Lookup,
     OutboundEvent,
     Post,
+    Replay,
     SourceObject,
 )
 from bridge.store import _tables as tables
@@ -89,3 +90,4 @@ LOOKUPS = Codec(Lookup, tables.lookups)
 FEEDS = Codec(FeedState, tables.feeds)
 OUTBOUND = Codec(OutboundEvent, tables.outbound_events)
 DELIVERIES = Codec(Delivery, tables.deliveries)
+REPLAYS = Codec(Replay, tables.replays)

@@ -5,25 +5,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import bindparam, exists, null, or_, select, update
 from sqlalchemy.dialects.postgresql import Insert
 from sqlalchemy.sql import ClauseElement
 
-from bridge.core.model import WorkState, Write
-from bridge.ports import Clock, Due, Find, Settlement
-from bridge.store._filters import delivery_conditions
-from bridge.store._rows import ATTEMPTS, DELIVERIES
+from bridge.core.model import Lane, WorkState
+from bridge.core.replaying import may_go_again
+from bridge.ports import NOTHING, Clock, Due, Settled, Settlement
+from bridge.store._rows import ATTEMPTS, DELIVERIES, OUTBOUND
 from bridge.store._sql import Sql, Unit
-from bridge.store._tables import attempts, deliveries, in_state, leases, outbound_events, word
+from bridge.store._tables import attempts, deliveries, endpoints, has_body, in_state, leases, outbound_events, word
 from bridge.store._types import to_micros
 from bridge.store._writes import Records
 
 
 @dataclass(frozen=True, slots=True)
-class Replay:
-    """Which settled deliveries are to be made again: those named, else those found (at most `find.limit`)."""
+class Again:
+    """Which settled deliveries are to be sent again, and when."""
 
-    find: Find
     ids: Collection[str]
     now: datetime
 
@@ -41,47 +40,61 @@ class Settles:
     """Settles and replays deliveries, and keeps named leases."""
 
     def __init__(self, sql: Sql, records: Records, clock: Clock) -> None:
-        self._sql = sql
         self._records = records
         self._clock = clock
         self._versions = sql.by_ids(deliveries.c.id, [deliveries.c.id, deliveries.c.version], lock=True)
         self._replace = sql.replace(deliveries)
         self._lease_place = DELIVERIES.place("lease_until")
         self._upsert_attempt = sql.upsert(attempts)
-        self._replay = sql.listed(_replay)
+        self._told = sql.listed(_told)
+        self._send_again = sql.listed(_send_again)
         self._take_lease = sql.one(_take_lease(sql))
 
-    def settle(self, unit: Unit, items: Sequence[Settlement]) -> list[bool]:
+    def settle(self, unit: Unit, items: Sequence[Settlement]) -> list[Settled]:
         """Store each delivery whose claim still holds, and how its attempt ended; a settled delivery has no lease."""
         versions = {
             row[0]: row[1] for row in self._versions.rows(unit.connection, {item.delivery.id for item in items})
         }
-        answers: list[bool] = []
-        rows: list[tuple[Any, ...]] = []
-        ended: list[tuple[Any, ...]] = []
+        writes = [item.write for item in items if item.write is not NOTHING]
+        plan = self._records.plan(unit, writes) if writes else None
+        answers: list[Settled] = []
+        kept: list[Settlement] = []
         for item in items:
             delivery = item.delivery
-            fits = versions.get(delivery.id) == delivery.version - 1
-            answers.append(fits)
-            if fits:
+            if versions.get(delivery.id) != delivery.version - 1:
+                answers.append(Settled.NOT_OURS)
+            elif plan is not None and item.write is not NOTHING and not plan.add(item.write):
+                answers.append(Settled.OVERTAKEN)
+            else:
                 versions[delivery.id] = delivery.version
-                rows.append(self._settled_row(DELIVERIES.encode(delivery)))
-                ended.append(ATTEMPTS.encode(item.attempt))
-                if delivery.state is WorkState.DUE:
-                    unit.made_due |= Due.DELIVERIES
-        self._replace.many(unit.connection, rows)
-        self._upsert_attempt.many(unit.connection, ended)
-        told = [Write(events=item.events) for item, fits in zip(items, answers, strict=True) if fits and item.events]
-        if told:
-            self._records.record(unit, told)
+                kept.append(item)
+                answers.append(Settled.KEPT)
+        self._store(unit, kept)
+        # After the deliveries: what the write does to those of an endpoint, it does to these too.
+        if plan is not None:
+            self._records.store(unit, plan)
         return answers
 
-    def replay(self, unit: Unit, items: Sequence[Replay]) -> list[int]:
+    def replay(self, unit: Unit, items: Sequence[Again]) -> list[int]:
         """Make settled deliveries due again; the count of calls goes on, that of attempts begins anew."""
-        answers = [self._replay_one(unit, item) for item in items]
-        if any(answers):
+        return [self.send_again(unit, self.sendable(unit, item.ids), item.now) for item in items]
+
+    def sendable(self, unit: Unit, ids: Collection[str]) -> set[str]:
+        """Leave out the deliveries whose endpoint may not be told of their accounts any more."""
+        narrow = {name: one for name, one in self._records.endpoints(unit).items() if one.allowed}
+        rows = self._told.rows(unit.connection, sorted(ids)) if narrow else []
+        told = [(row[0], narrow[row[1]], OUTBOUND.decode(row[2:])) for row in rows if row[1] in narrow]
+        return {*ids} - {one for one, endpoint, event in told if not may_go_again(endpoint, event)}
+
+    def send_again(self, unit: Unit, ids: Collection[str], now: datetime) -> int:
+        """Make settled deliveries due again and return how many.
+
+        Not those whose payload was erased, nor what an earlier endpoint of the same name was told.
+        """
+        made_due = self._send_again.run(unit.connection, sorted(ids), now=to_micros(now))
+        if made_due:
             unit.made_due |= Due.DELIVERIES
-        return answers
+        return made_due
 
     def lease(self, unit: Unit, items: Sequence[Lease]) -> list[bool]:
         """Take or renew leases by the store's clock; one that is given up is free whatever the clock says later."""
@@ -98,31 +111,35 @@ class Settles:
             for item in items
         ]
 
+    def _store(self, unit: Unit, kept: Sequence[Settlement]) -> None:
+        rows = [self._settled_row(DELIVERIES.encode(item.delivery)) for item in kept]
+        self._replace.many(unit.connection, rows)
+        self._upsert_attempt.many(unit.connection, [ATTEMPTS.encode(item.attempt) for item in kept])
+        if any(item.delivery.state is WorkState.DUE for item in kept):
+            unit.made_due |= Due.DELIVERIES
+
     def _settled_row(self, row: tuple[Any, ...]) -> tuple[Any, ...]:
         values = list(row)
         values[self._lease_place] = None
         return tuple(values)
 
-    def _replay_one(self, unit: Unit, item: Replay) -> int:
-        ids = sorted(item.ids) or self._find_settled(unit, item.find)
-        return self._replay.run(unit.connection, ids, now=to_micros(item.now))
 
-    def _find_settled(self, unit: Unit, find: Find) -> list[str]:
-        found = (
-            select(deliveries.c.id)
-            .join(outbound_events, outbound_events.c.id == deliveries.c.outbound_id)
-            .where(in_state(deliveries.c.state, WorkState.DONE, WorkState.DEAD), *delivery_conditions(find))
-            .order_by(deliveries.c.id.desc())
-            .limit(find.limit)
-        )
-        return [row[0] for row in self._sql.one(found).rows(unit.connection)]
+def _told(ids: list[Any]) -> ClauseElement:
+    own = deliveries.c
+    found = select(own.id, own.destination, *OUTBOUND.columns).join(deliveries, own.outbound_id == outbound_events.c.id)
+    return found.where(own.id.in_(ids))
 
 
-def _replay(ids: list[Any]) -> ClauseElement:
+def _send_again(ids: list[Any]) -> ClauseElement:
+    told = outbound_events.c
+    was_anothers = exists().where(
+        endpoints.c.name == deliveries.c.destination, endpoints.c.created_at > deliveries.c.created_at
+    )
     return (
         update(deliveries)
         .values(
             state=word(WorkState.DUE),
+            lane=word(Lane.AGAIN),
             due_at=bindparam("now"),
             attempts=0,
             reason=null(),
@@ -130,7 +147,12 @@ def _replay(ids: list[Any]) -> ClauseElement:
             lease_until=null(),
             version=deliveries.c.version + 1,
         )
-        .where(deliveries.c.id.in_(ids), in_state(deliveries.c.state, WorkState.DONE, WorkState.DEAD))
+        .where(
+            deliveries.c.id.in_(ids),
+            in_state(deliveries.c.state, WorkState.DONE, WorkState.DEAD),
+            exists().where(told.id == deliveries.c.outbound_id, has_body(told.body)),
+            ~was_anothers,
+        )
     )
 
 

@@ -1,7 +1,7 @@
 """The store: `bridge.ports.Store` over any engine. Writes go through group commit, reads through a few threads."""
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
@@ -20,9 +20,11 @@ from bridge.core.model import (
     Event,
     FeedState,
     Key,
+    Lane,
     Lookup,
     OutboundEvent,
     Post,
+    Replay,
     SourceObject,
     Write,
 )
@@ -34,19 +36,28 @@ from bridge.ports import (
     Clock,
     Counts,
     Due,
+    EndpointStats,
     Find,
+    Rooms,
+    Settled,
     Settlement,
     Timeline,
+    Untold,
 )
 from bridge.store._claims import Claim, Claims
 from bridge.store._counts import Counting
+from bridge.store._dead import DeadLetters
 from bridge.store._engine import Database
+from bridge.store._erase import Erase, Erasure
 from bridge.store._group import GroupCommit, Operation
 from bridge.store._inbound import Inbound
+from bridge.store._lanes import LaneClaim, Lanes
 from bridge.store._prune import Limits, Prune
 from bridge.store._reads import Reads
-from bridge.store._settle import Lease, Replay, Settles
+from bridge.store._replays import Replays
+from bridge.store._settle import Again, Lease, Settles
 from bridge.store._sql import Sql
+from bridge.store._stats import Stats
 from bridge.store._types import to_micros
 from bridge.store._writes import Accepts, Records
 
@@ -67,16 +78,21 @@ class SqlStore:
     def __init__(self, database: Database, clock: Clock, *, readers: int, max_waiting: int) -> None:
         sql = Sql(database.dialect)
         records = Records(sql, clock)
-        accepts, claims, settles = Accepts(sql, records), Claims(sql, clock), Settles(sql, records, clock)
+        accepts, claims, lanes = Accepts(sql, records), Claims(sql, clock), Lanes(sql, clock)
+        settles = Settles(sql, records, clock)
         self._database = database
-        self._reads, self._inbound = Reads(sql), Inbound(sql, clock)
-        self._counting, self._prune = Counting(sql, clock), Prune(sql)
+        self._reads, self._inbound, self._stats = Reads(sql), Inbound(sql, clock), Stats(sql)
+        self._counting, self._dead, self._prune = Counting(sql, clock), DeadLetters(sql), Prune(sql)
         self._accept = Operation(accepts.accept)
         self._record = Operation(records.record, refused=_refuse)
-        self._claim_commands = Operation(claims.claim_commands)
-        self._claim_deliveries = Operation(claims.claim_deliveries)
-        self._settle = Operation(settles.settle)
+        self._claim_commands = Operation(claims.claim)
+        self._claim_deliveries = Operation(lanes.claim)
+        self._settle = Operation(settles.settle, refused=_overtaken)
+        self._replays = Replays(sql, records, settles)
         self._replay = Operation(settles.replay)
+        self._replay_some = Operation(self._replays.send)
+        self._erasing = Erase(sql, records)
+        self._erase = Operation(self._erasing.erase)
         self._lease = Operation(settles.lease)
         self._delete = Operation(self._prune.delete)
         self._wakes: list[Callable[[Due], None]] = []
@@ -105,17 +121,39 @@ class SqlStore:
         claim = Claim(now, limit, lease, frozenset(partners))
         return (await self._group.submit(self._claim_commands, [claim]))[0]
 
-    async def claim_deliveries(self, now: datetime, limit: int, lease: timedelta) -> list[ClaimedDelivery]:
+    async def claim_deliveries(
+        self, now: datetime, lane: Lane, rooms: Rooms, lease: timedelta
+    ) -> list[ClaimedDelivery]:
         """See `bridge.ports.Store.claim_deliveries`."""
-        return (await self._group.submit(self._claim_deliveries, [Claim(now, limit, lease)]))[0]
+        return (await self._group.submit(self._claim_deliveries, [LaneClaim(now, lane, rooms, lease)]))[0]
 
-    async def settle(self, items: Sequence[Settlement]) -> list[bool]:
+    async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """See `bridge.ports.Store.settle`."""
         return await self._group.submit(self._settle, items)
 
-    async def replay(self, find: Find, ids: Collection[str], now: datetime) -> int:
-        """See `bridge.ports.Store.replay`. Without ids: at most `find.limit` at once, newest first."""
-        return (await self._group.submit(self._replay, [Replay(find, frozenset(ids), now)]))[0]
+    async def replay(self, ids: Collection[str], now: datetime) -> int:
+        """See `bridge.ports.Store.replay`."""
+        return (await self._group.submit(self._replay, [Again(frozenset(ids), now)]))[0]
+
+    async def count_replay(self, job: Replay) -> int:
+        """See `bridge.ports.Store.count_replay`."""
+        return await self._read(self._replays.count, job)
+
+    async def replay_some(self, job: Replay, now: datetime, limit: int) -> Replay | None:
+        """See `bridge.ports.Store.replay_some`."""
+        found = await self._read(self._replays.find, job, limit)
+        return (await self._group.submit(self._replay_some, [(found, now)]))[0]
+
+    async def erase(self, subject_id: str, now: datetime) -> Mapping[str, int] | None:
+        """See `bridge.ports.Store.erase`."""
+        [erased] = await self._group.submit(self._erase, [Erasure(subject_id, now)])
+        if erased is not None:
+            await self._loop.run_in_executor(self._readers, self._database.scrub)
+        return erased
+
+    async def concerned(self, subject_id: str) -> list[Post] | None:
+        """See `bridge.ports.Store.concerned`."""
+        return await self._read(self._erasing.concerned, subject_id)
 
     async def lease(self, name: str, holder: str, seconds: float) -> bool:
         """See `bridge.ports.Store.lease`."""
@@ -208,6 +246,26 @@ class SqlStore:
         """See `bridge.ports.Store.delivery`."""
         return await self._read(self._reads.delivery, delivery_id)
 
+    async def told(self, find: Find) -> list[OutboundEvent]:
+        """See `bridge.ports.Store.told`."""
+        return await self._read(self._reads.told, find)
+
+    async def endpoint_stats(self, name: str, since: datetime) -> EndpointStats:
+        """See `bridge.ports.Store.endpoint_stats`."""
+        return await self._read(self._stats.of, name, since)
+
+    async def untold(self, told_before: datetime) -> dict[str, Untold]:
+        """See `bridge.ports.Store.untold`."""
+        return await self._read(self._dead.untold, told_before)
+
+    async def replays(self, find: Find) -> list[Replay]:
+        """See `bridge.ports.Store.replays`."""
+        return await self._read(self._replays.jobs, find)
+
+    async def due_again(self, now: datetime) -> dict[str, int]:
+        """See `bridge.ports.Store.due_again`."""
+        return await self._read(self._replays.due_again, now)
+
     async def accounts(self) -> list[Account]:
         """See `bridge.ports.Store.accounts`."""
         return await self._read(self._reads.accounts)
@@ -270,3 +328,7 @@ class SqlStore:
 
 def _refuse(_write: Write) -> bool:
     return False
+
+
+def _overtaken(_settlement: Settlement) -> Settled:
+    return Settled.OVERTAKEN

@@ -6,17 +6,17 @@ row too few and raises `Clash`; the group then runs the items one by one.
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import bindparam, null, or_, select, update
+from sqlalchemy import Update, bindparam, delete, func, null, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Endpoint, WorkState, Write
+from bridge.core.model import Endpoint, Lane, WorkState, Write
 from bridge.ports import Acceptance, Accepted, Clock
 from bridge.store._engine import Clash
-from bridge.store._plan import ENDPOINT, VERSIONED, Plan, Rows
+from bridge.store._plan import VERSIONED, Plan, Rows, Told
 from bridge.store._rows import (
     ACCOUNTS,
     ATTEMPTS,
@@ -31,11 +31,12 @@ from bridge.store._rows import (
     OBJECTS,
     OUTBOUND,
     POSTS,
+    REPLAYS,
     Codec,
 )
 from bridge.store._sql import Sql, Statement, Unit
-from bridge.store._tables import deliveries, endpoints, events, in_state, posts, word
-from bridge.store._types import to_micros
+from bridge.store._tables import deliveries, endpoints, events, in_state, outbound_bodies, outbound_events, posts, word
+from bridge.store._types import from_micros, to_micros
 
 _CODECS: dict[str, Codec[Any]] = {
     "posts": POSTS,
@@ -47,6 +48,7 @@ _CODECS: dict[str, Codec[Any]] = {
     "objects": OBJECTS,
     "lookups": LOOKUPS,
     "feeds": FEEDS,
+    "replays": REPLAYS,
 }
 
 
@@ -57,13 +59,16 @@ class VersionedTable:
         (identity,) = codec.identity
         self._codec = codec
         self._has_place = "place" in codec.table.c
-        self._versions = sql.by_ids(identity, [identity, codec.table.c.version], lock=True)
+        born = [codec.table.c.created_at] if codec is ENDPOINTS else []
+        self._versions = sql.by_ids(identity, [identity, codec.table.c.version, *born], lock=True)
         self._insert = sql.insert(codec.table)
         self._replace = sql.replace(codec.table)
 
-    def versions(self, unit: Unit, ids: Iterable[str]) -> dict[str, int]:
-        """Return the stored versions and lock their rows."""
-        return {row[0]: row[1] for row in self._versions.rows(unit.connection, ids)}
+    def stored(self, unit: Unit, ids: Iterable[str]) -> Rows:
+        """Return what stands of these rows, and lock them."""
+        rows = self._versions.rows(unit.connection, ids)
+        births = {row[0]: row[2] if row[2] is None else from_micros(row[2]) for row in rows if len(row) > 2}
+        return Rows({row[0]: row[1] for row in rows}, births)
 
     def store(self, unit: Unit, rows: Rows, places: dict[str, int]) -> None:
         """Write planned rows; raises `Clash` when an inserted id is there already."""
@@ -93,16 +98,62 @@ class Records:
         self._upsert_attempt = sql.upsert(ATTEMPTS.table)
         self._insert_outbound = sql.insert(OUTBOUND.table)
         self._insert_delivery = sql.insert(DELIVERIES.table)
+        self._insert_body = sql.insert(outbound_bodies)
+        self._drop_endpoints = sql.listed(lambda names: delete(endpoints).where(endpoints.c.name.in_(names)))
         self._free_keys = sql.listed(lambda ids: update(events).values(key=null()).where(events.c.id.in_(ids)))
+        self._last_told = sql.listed(_last_told)
         self._kill = sql.listed(_kill)
+        self._kill_all = sql.listed(_kill_all)
+        self._decoded: dict[tuple[Any, ...], Endpoint] = {}
 
     def record(self, unit: Unit, writes: Sequence[Write]) -> list[bool]:
         """Apply each write whole or not at all; False for those that do not fit what is stored."""
-        plan = Plan(self._stored(unit, writes), self._endpoints_for(unit, writes))
+        plan = self.plan(unit, writes)
         answers = [plan.add(write) for write in writes]
-        self._store(unit, plan)
-        unit.made_due |= plan.made_due
+        self.store(unit, plan)
         return answers
+
+    def plan(self, unit: Unit, writes: Sequence[Write]) -> Plan:
+        """Read all that is needed to plan these writes."""
+        return Plan(self._stored(unit, writes), self._endpoints_for(unit, writes))
+
+    def store(self, unit: Unit, plan: Plan) -> None:
+        """Write what was planned; raises `Clash` when something else has an id or a unique value of it."""
+        # What is new is sent to endpoints as they are after all writes: what dies was stored before.
+        if plan.kill:
+            self._kill.run(unit.connection, sorted(plan.kill), clock=to_micros(self._clock()))
+        if plan.drop:
+            self._drop_endpoints.run(unit.connection, sorted(plan.drop))
+        self._take_names(unit, plan.rows["endpoints"].inserted)
+        for name, rows in plan.rows.items():
+            self._tables[name].store(unit, rows, plan.places)
+        self._upsert_attempt.many(unit.connection, [ATTEMPTS.encode(attempt) for attempt in plan.attempts.values()])
+        insert_all(unit, self._insert_outbound, [OUTBOUND.encode(event) for event in plan.events])
+        self.send(unit, plan.told)
+        self.free_keys(unit, plan.free_keys)
+        unit.made_due |= plan.made_due
+
+    def _take_names(self, unit: Unit, made: dict[str, Endpoint]) -> None:
+        """Let a new endpoint that has the name of one that is gone go on with its sequence, which was told.
+
+        What was on its way to the former one when that went dies, whoever makes it: it is not for the new one.
+        """
+        self._kill_all.run(unit.connection, sorted(made), clock=to_micros(self._clock()))
+        told = self._last_told.rows(unit.connection, [f"endpoint:{name}" for name in made])
+        for subject, last in told:
+            name = subject.removeprefix("endpoint:")
+            made[name] = replace(made[name], sequence=max(last, made[name].sequence))
+
+    def send(self, unit: Unit, told: Told) -> None:
+        """Write new deliveries with the bodies they send; a body that is there already stays."""
+        insert_all(unit, self._insert_delivery, [DELIVERIES.encode(made) for made in told.deliveries])
+        self._insert_body.many(unit.connection, [(*key, body) for key, body in told.bodies.items()])
+
+    def endpoints(self, unit: Unit) -> dict[str, Endpoint]:
+        """Return all endpoints by name. They seldom change and are read at nearly every commit: see `_decoded`."""
+        rows = [tuple(row) for row in self._endpoints.rows(unit.connection)]
+        self._decoded = {row: self._decoded.get(row) or ENDPOINTS.decode(row) for row in rows}
+        return {endpoint.name: endpoint for endpoint in self._decoded.values()}
 
     def free_keys(self, unit: Unit, event_ids: Sequence[str]) -> None:
         """Let the dedupe keys of these events be used again."""
@@ -113,29 +164,26 @@ class Records:
         for name, identify in VERSIONED.items():
             # A row of version 1 must be new; the insert itself finds out if it is not.
             ids = {identify(row) for write in writes for row in getattr(write, name) if row.version != 1}
-            stored[name] = Rows(self._tables[name].versions(unit, ids) if ids else {})
+            stored[name] = self._tables[name].stored(unit, ids) if ids else Rows({})
         return stored
 
     def _endpoints_for(self, unit: Unit, writes: Sequence[Write]) -> dict[str, Endpoint]:
-        if not any(write.events for write in writes):
-            return {}
-        found = [ENDPOINTS.decode(row) for row in self._endpoints.rows(unit.connection)]
-        return {endpoint.name: endpoint for endpoint in found}
+        return self.endpoints(unit) if any(write.events for write in writes) else {}
 
-    def _store(self, unit: Unit, plan: Plan) -> None:
-        for name, rows in plan.rows.items():
-            self._tables[name].store(unit, rows, plan.places)
-        self._upsert_attempt.many(unit.connection, [ATTEMPTS.encode(attempt) for attempt in plan.attempts.values()])
-        insert_all(unit, self._insert_outbound, [OUTBOUND.encode(event) for event in plan.events])
-        insert_all(unit, self._insert_delivery, [DELIVERIES.encode(delivery) for delivery in plan.deliveries])
-        self.free_keys(unit, plan.free_keys)
-        if plan.kill:
-            clock = to_micros(self._clock())
-            self._kill.run(unit.connection, sorted(plan.kill), clock=clock)
+
+def _last_told(subjects: list[Any]) -> ClauseElement:
+    told = outbound_events.c
+    return select(told.subject, func.max(told.sequence)).where(told.subject.in_(subjects)).group_by(told.subject)
 
 
 def _kill(names: list[Any]) -> ClauseElement:
     """End due deliveries of endpoints, but not those that somebody is making right now: their claimant settles them."""
+    is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("clock"))
+    return _kill_all(names).where(is_free)
+
+
+def _kill_all(names: list[Any]) -> Update:
+    """End due deliveries of endpoints; whoever makes one of them finds that it is not his any more."""
     return (
         update(deliveries)
         .values(
@@ -147,9 +195,8 @@ def _kill(names: list[Any]) -> ClauseElement:
         )
         .where(
             in_state(deliveries.c.state, WorkState.DUE),
-            deliveries.c.destination_kind == ENDPOINT,
+            in_state(deliveries.c.lane, *Lane),
             deliveries.c.destination.in_(names),
-            or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("clock")),
         )
     )
 

@@ -29,6 +29,8 @@ _PRAGMAS = {
     "synchronous": "FULL",
     "foreign_keys": "ON",
     "temp_store": "MEMORY",
+    # What is deleted is overwritten: else the free places of the file would keep what somebody had erased.
+    "secure_delete": "ON",
     # The log is copied into the database every 16 MB, and cut to that size.
     "wal_autocheckpoint": 4_000,
     "journal_size_limit": 16_777_216,
@@ -83,6 +85,21 @@ class SqliteDatabase:
     def translate(self, error: DBAPIError) -> StoreError | Clash:
         """Say what an error means, by SQLite's extended code, else by its primary one."""
         return _translate(error)
+
+    def scrub(self) -> None:
+        """Write the log into the file and cut it, for it has pages as they were before something was deleted.
+
+        Raises:
+            StoreBusy: a long read or write was in the way.
+        """
+        connection = self._reader.raw_connection()
+        try:
+            # A pragma of its own, outside any transaction.
+            [busy, *_] = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
+        if busy:
+            raise StoreBusy("the log of the database could not be cut, because it is in use")
 
     def close(self) -> None:
         """Close all connections and let other processes in."""

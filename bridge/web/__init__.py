@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from bridge.web import accounts, deliveries, events, ops, posts, preview
+from bridge.web import accounts, deliveries, endpoints, events, ops, posts, preview, replays, subjects, subscriptions
 from bridge.web._call import Answer, Call, Endpoint, Handler, Health, Web, dump
 from bridge.web._edge import Edge
 from bridge.web._table import ADMIN, HOOKS, PUBLIC, Operation
@@ -38,15 +38,31 @@ _HANDLERS: Mapping[str, Handler] = {
     "reconnect_account": accounts.reconnect_account,
     "list_causes": accounts.list_causes,
     "close_cause": accounts.close_cause,
-    "list_endpoints": deliveries.list_endpoints,
-    "enable_endpoint": deliveries.enable_endpoint,
+    "list_endpoints": endpoints.list_endpoints,
+    "create_endpoint": endpoints.create_endpoint,
+    "get_endpoint": endpoints.get_endpoint,
+    "patch_endpoint": endpoints.patch_endpoint,
+    "delete_endpoint": endpoints.delete_endpoint,
+    "enable_endpoint": endpoints.enable_endpoint,
+    "disable_endpoint": endpoints.disable_endpoint,
+    "rotate_secret": endpoints.rotate_secret,
+    "test_endpoint": endpoints.test_endpoint,
+    "endpoint_stats": endpoints.endpoint_stats,
+    "subscribe": subscriptions.subscribe,
+    "unsubscribe": subscriptions.unsubscribe,
+    "list_samples": subscriptions.list_samples,
     "list_deliveries": deliveries.list_deliveries,
     "get_delivery": deliveries.get_delivery,
-    "replay_delivery": deliveries.replay_delivery,
-    "replay_deliveries": deliveries.replay_deliveries,
+    "replay_delivery": replays.replay_delivery,
+    "replay_deliveries": replays.replay_deliveries,
+    "list_replays": replays.list_replays,
+    "get_replay": replays.get_replay,
+    "stop_replay": replays.stop_replay,
+    "erase_subject": subjects.erase_subject,
     "live": ops.live,
     "ready": ops.ready,
     "metrics": ops.metrics,
+    "key_set": ops.key_set,
 }
 
 

@@ -1,7 +1,7 @@
 """What a handler is given and gives: `Web` (the parts it works with), `Call` (a checked request), `Answer`."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import orjson
@@ -11,7 +11,9 @@ from bridge.core.errors import Problem
 from bridge.core.events import wire
 from bridge.core.tokens import Token, Tokens
 from bridge.flows.act import Actions
+from bridge.flows.endpoints import Endpoints
 from bridge.flows.ingest import Ingest
+from bridge.flows.replay import Replayer
 from bridge.flows.wait import Waiters
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Store
@@ -40,11 +42,13 @@ class Web:
 
     `public_url` is the address that senders use, without a path (None: what they asked for); `max_body` bounds a
     request, in bytes. `with_admin` puts the probes and metrics on the public listener too. `writes_off` names the
-    partners that are told nothing: every answer says so.
+    partners that are told nothing: every answer says so. `key_set` are the public keys that verify v1a signatures.
     """
 
     ingest: Ingest
     actions: Actions
+    endpoints: Endpoints
+    replayer: Replayer
     waiters: Waiters
     store: Store
     metrics: Metrics
@@ -55,6 +59,7 @@ class Web:
     health: Health
     with_admin: bool
     writes_off: tuple[str, ...] = ()
+    key_set: Mapping[str, Any] = field(default_factory=lambda: {"keys": []})
 
 
 def dump(value: Any) -> bytes:
@@ -104,6 +109,13 @@ class Call:
     def allowed(self) -> Sequence[str]:
         """The patterns of the accounts that the caller may use; empty means all."""
         return self.token.accounts if self.token is not None else ()
+
+    @property
+    def caller(self) -> Token:
+        """Whose token it is, of an operation that asks for one."""
+        if self.token is None:
+            raise LookupError("this operation asks for no token")
+        return self.token
 
     def param(self, name: str) -> str:
         """A placeholder of the path."""

@@ -1,14 +1,17 @@
 """How the nouns look in answers. Instants are left as they are: `dump` writes them."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
 
 from bridge.core.directory import Wanted, may_use
+from bridge.core.endpoints import Sending
 from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
-from bridge.core.redact import Redactor
 from bridge.core.step import reconnect, remedy
+from bridge.core.targets import shown
+from bridge.core.units import format_duration
 
 Shape = dict[str, Any]
 
@@ -164,8 +167,9 @@ def subject(text: str) -> Shape:
 
 
 def told_shape(event: OutboundEvent) -> Shape:
-    """An outbound event with its body, byte for byte."""
-    return {"id": event.id, "type": event.type, "created_at": event.created_at, "body": orjson.Fragment(event.body)}
+    """An outbound event with its body, byte for byte; null once it was erased."""
+    body = orjson.Fragment(event.body) if event.body else None
+    return {"id": event.id, "type": event.type, "created_at": event.created_at, "body": body}
 
 
 def account_shape(account: Account, name: str) -> Shape:
@@ -205,17 +209,64 @@ def cause_shape(cause: Cause, waiting: Sequence[str], *, link: bool) -> Shape:
     }
 
 
-def endpoint_shape(endpoint: Endpoint) -> Shape:
-    """An endpoint; its address without what may be secret in it."""
+def endpoint_shape(endpoint: Endpoint, sending: Sending | None, *, now: datetime, disable_after: timedelta) -> Shape:
+    """An endpoint; of its address what may be shown, of its headers the names.
+
+    `sending` is what its requests carry; None: nobody can open that.
+    """
+    failing = endpoint.failing_since if endpoint.enabled else None
     return {
         "name": endpoint.name,
-        "url": Redactor().url(endpoint.url),
+        "kind": endpoint.kind,
+        "url": shown(endpoint.url),
+        "description": endpoint.description,
         "events": endpoint.events,
+        "where": endpoint.where,
+        "format": endpoint.format,
+        "signed": bool(sending.keys) if sending is not None else None,
+        "headers": sorted(sending.headers) if sending is not None else None,
+        "rate": endpoint.rate,
+        "ordering": endpoint.ordering,
+        "timeout": _duration(endpoint.timeout_s),
+        "schedule": [_duration(pause) for pause in endpoint.schedule_s] or None,
+        "group": _duration(endpoint.group_s),
+        "allow_http": endpoint.allow_http,
         "enabled": endpoint.enabled,
+        "state": _health(endpoint, now),
         "reason": endpoint.reason,
+        "failing_since": failing,
+        "disable_at": failing + disable_after if failing is not None else None,
+        "held_until": endpoint.held_until if endpoint.held_until is not None and endpoint.held_until > now else None,
         "configured": endpoint.configured,
+        "owner": endpoint.owner or None,
+        "accounts": endpoint.allowed,
         "created_at": endpoint.created_at,
     }
+
+
+def subscription_shape(endpoint: Endpoint) -> Shape:
+    """A subscription, as the program that made it keeps it."""
+    return {
+        "id": endpoint.name,
+        "target_url": shown(endpoint.url),
+        "events": endpoint.events,
+        "where": endpoint.where,
+        "format": endpoint.format,
+        "enabled": endpoint.enabled,
+        "created_at": endpoint.created_at,
+    }
+
+
+def _health(endpoint: Endpoint, now: datetime) -> str:
+    if not endpoint.enabled:
+        return "disabled"
+    if endpoint.held_until is not None and endpoint.held_until > now:
+        return "held"
+    return "failing" if endpoint.failing_since is not None else "enabled"
+
+
+def _duration(seconds: float | None) -> str | None:
+    return format_duration(timedelta(seconds=seconds)) if seconds is not None else None
 
 
 def may_see(post: Post, allowed: Sequence[str]) -> bool:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.web import accounts, deliveries, events, posts
+from bridge.web import accounts, deliveries, endpoints, events, posts, subscriptions
 from bridge.web._query import PAGE
 
 
@@ -12,7 +12,8 @@ class Operation:
     """One method of one path.
 
     `name` finds the handler and is the `operationId`. `scope` is what the token needs, None when none is asked for.
-    `query` are the parameters; `body` and `answers` name schemas of `openapi.SCHEMAS`, the answers by status.
+    `query` are the parameters; `body` and `answers` name schemas of `openapi.SCHEMAS`, the answers by status. `also`
+    are statuses of problems that only this operation may answer.
     """
 
     method: str
@@ -23,24 +24,43 @@ class Operation:
     query: tuple[str, ...] = ()
     body: str | None = None
     answers: Mapping[int, str] = field(default_factory=dict)
+    also: tuple[int, ...] = ()
+
+    @property
+    def problems(self) -> tuple[int, ...]:
+        """Every status that a problem may have here: what the caller did, and 503 where the database is asked."""
+        found = set(self.also)
+        if self.scope is not None:
+            # An unknown parameter is 422 everywhere.
+            found |= {401, 403, 422, 503}
+        if self.body is not None:
+            found |= {400, 413, 415, 422, 503}
+        if "{" in self.path:
+            found.add(404)
+        if self.method != "GET":
+            found.add(409)
+        return tuple(sorted(found))
 
 
 HOOKS = "/hooks/{source}"
 
 _ACTED = {200: "Acted", 202: "Acted"}
 _WAIT = ("wait",)
+_FLOOD = (429, 431)
+_HOOKED = (401, 405, *_FLOOD)
+"""A source says itself who may send, and with which methods."""
 
 PUBLIC = (
     Operation(
         "POST", "/v1/publish", "publish", "Publish a post, now or later.", "publish", _WAIT, "Publish",
-        {200: "Published", 202: "Published"},
+        {200: "Published", 202: "Published"}, _FLOOD,
     ),
     Operation(
         "POST", HOOKS, "receive_hook", "Take what a configured source sends; the source checks who it is.",
-        body="Hook", answers={200: "Hooked"},
+        body="Hook", answers={200: "Hooked"}, also=_HOOKED,
     ),
     Operation(
-        "PUT", HOOKS, "put_hook", "The same, for senders that put.", body="Hook", answers={200: "Hooked"},
+        "PUT", HOOKS, "put_hook", "The same, for senders that put.", body="Hook", answers={200: "Hooked"}, also=_HOOKED,
     ),
     Operation(
         "POST", "/v1/preview", "preview", "Show what a payload to a source would come to; nothing is stored or sent.",
@@ -80,7 +100,7 @@ PUBLIC = (
     Operation(
         "POST", "/v1/accounts/{id}/reconnect-link", "reconnect_account",
         "Make an address where a person reconnects an account (our name, KEY:ID, or the partner's id).", "publish",
-        answers={200: "ReconnectLink"},
+        answers={200: "ReconnectLink"}, also=(502,),
     ),
     Operation(
         "GET", "/v1/causes", "list_causes", "List what a person must act on.", "read", accounts.FILTERS,
@@ -93,8 +113,52 @@ PUBLIC = (
     ),
     Operation("GET", "/v1/endpoints", "list_endpoints", "List where events go.", "read", answers={200: "Endpoints"}),
     Operation(
+        "POST", "/v1/endpoints", "create_endpoint", "Make an endpoint; its secret is told this once.", "admin",
+        body="NewEndpoint", answers={201: "EndpointWithSecret"},
+    ),
+    Operation(
+        "GET", "/v1/endpoints/{name}", "get_endpoint", "Show an endpoint and how it fares.", "read",
+        answers={200: "Endpoint"},
+    ),
+    Operation(
+        "PATCH", "/v1/endpoints/{name}", "patch_endpoint", "Change an endpoint; null makes a field the default.",
+        "admin", body="EndpointChanges", answers={200: "Endpoint"},
+    ),
+    Operation(
+        "DELETE", "/v1/endpoints/{name}", "delete_endpoint", "Let an endpoint go; its history stays.", "admin",
+        answers={204: ""},
+    ),
+    Operation(
         "POST", "/v1/endpoints/{name}/enable", "enable_endpoint", "Let an endpoint have deliveries again.", "admin",
         body="Enable", answers={200: "Enabled"},
+    ),
+    Operation(
+        "POST", "/v1/endpoints/{name}/disable", "disable_endpoint", "Let an endpoint have nothing more.", "admin",
+        answers={200: "Endpoint"},
+    ),
+    Operation(
+        "POST", "/v1/endpoints/{name}/rotate-secret", "rotate_secret",
+        "Give an endpoint a new secret; the present ones sign for 24 hours more.", "admin",
+        body="Rotate", answers={200: "RotatedEndpoint"},
+    ),
+    Operation(
+        "POST", "/v1/endpoints/{name}/test", "test_endpoint", "Send a test to an endpoint, and to it alone.", "admin",
+        _WAIT, answers={200: "Tested", 202: "Tested"},
+    ),
+    Operation(
+        "GET", "/v1/endpoints/{name}/stats", "endpoint_stats", "Show how an endpoint has fared since an instant.",
+        "read", endpoints.STATS, answers={200: "EndpointStats"},
+    ),
+    Operation(
+        "POST", "/v1/subscriptions", "subscribe", "Make a subscription (REST hook), or find the same one.", "read",
+        body="Subscribe", answers={200: "Subscription", 201: "Subscription"},
+    ),
+    Operation(
+        "DELETE", "/v1/subscriptions/{id}", "unsubscribe", "End a subscription.", "read", answers={204: ""},
+    ),
+    Operation(
+        "GET", "/v1/samples/{type}", "list_samples", "Show what a subscriber to a type gets, newest first.", "read",
+        subscriptions.SAMPLED, answers={200: "Samples"},
     ),
     Operation(
         "GET", "/v1/deliveries", "list_deliveries", "List deliveries, newest first.", "read",
@@ -105,16 +169,37 @@ PUBLIC = (
         answers={200: "DeliveryWithTries"},
     ),
     Operation(
-        "POST", "/v1/deliveries/{id}/replay", "replay_delivery", "Send a settled delivery again.", "admin",
+        "POST", "/v1/deliveries/{id}/replay", "replay_delivery", "Send a settled delivery again, at once.", "admin",
         answers={202: "Replayed"},
     ),
     Operation(
-        "POST", "/v1/deliveries/replay", "replay_deliveries", "Send all settled deliveries of a filter again.", "admin",
-        body="Replay", answers={202: "Replayed"},
+        "POST", "/v1/deliveries/replay", "replay_deliveries",
+        "Send all settled deliveries of a filter again, or all that an endpoint missed: begins a job.", "admin",
+        body="Replay", answers={202: "ReplayJob"}, also=(404,),
+    ),
+    Operation(
+        "GET", "/v1/replays", "list_replays", "List replays, newest first.", "read", ("state", *PAGE),
+        answers={200: "ReplayJobs"},
+    ),
+    Operation(
+        "GET", "/v1/replays/{id}", "get_replay", "Show how far a replay is.", "read", answers={200: "ReplayJob"},
+    ),
+    Operation(
+        "DELETE", "/v1/replays/{id}", "stop_replay", "Stop a replay; what it made due is sent.", "admin",
+        answers={200: "ReplayJob"},
+    ),
+    Operation(
+        "DELETE", "/v1/subjects/{id}", "erase_subject",
+        "Erase everywhere what a post (post_...), or an event with its posts (evt_...), said.", "admin",
+        answers={200: "Erased"},
     ),
     Operation(
         "GET", "/v1/event-types", "list_event_types", "List the types of outbound events.", "read",
         answers={200: "EventTypes"},
+    ),
+    Operation(
+        "GET", "/.well-known/jwks.json", "key_set", "Show the public keys that verify v1a signatures.",
+        answers={200: "KeySet"},
     ),
     Operation("GET", "/openapi.json", "openapi", "Show this description.", answers={200: "Object"}),
 )  # fmt: skip

@@ -12,6 +12,7 @@ from bridge.core.model import Attempt, Command, Delivery, Event, OutboundEvent, 
 from bridge.core.step import Moment, Step
 from bridge.ports import Timeline
 from bridge.web._shapes import Shape, attempt_shape, command_shape, post_shape, subject, verified
+from bridge.web._sight import EVERYTHING, Sight
 
 KINDS = ("received", "attempt_started", "attempt_ended", "transition", "delivery")
 """What an entry may be, in the order of cause and effect."""
@@ -20,16 +21,16 @@ _TOLD = ("previous", "current", "reason", "error", "retry", "account", "url", "w
 """Members of an outbound event's data that its entry repeats, when they say something."""
 
 
-def timeline_shape(line: Timeline, now: datetime) -> Shape:
+def timeline_shape(line: Timeline, now: datetime, seen: Sight = EVERYTHING) -> Shape:
     """A post with its `timeline`, its `commands`, and the `actions` that are possible now."""
     return post_shape(line.post) | {
-        "timeline": entries(line),
+        "timeline": entries(line, seen),
         "commands": [command_shape(command) for command in line.commands],
         "actions": possible(line.post, line.commands, now),
     }
 
 
-def entries(line: Timeline) -> list[Shape]:
+def entries(line: Timeline, seen: Sight) -> list[Shape]:
     """What happened, oldest first; what has the same instant stands in the order of cause and effect.
 
     Each has `at` and `kind`, one of `KINDS`.
@@ -42,7 +43,7 @@ def entries(line: Timeline) -> list[Shape]:
         if (command := commands.get(attempt.subject_id)) is not None:
             found += _attempt(attempt, command)
     found += [_transition(event) for event in line.events]
-    found += [_delivery(delivery, line.attempts) for delivery in line.deliveries]
+    found += [seen.shown(one, _delivery(one, line.attempts), "attempts") for one in line.deliveries]
     return sorted(found, key=lambda entry: (entry["at"], KINDS.index(entry["kind"]), entry.get("sequence", 0)))
 
 
@@ -69,7 +70,7 @@ def _attempt(attempt: Attempt, command: Command) -> Iterator[Shape]:
 
 
 def _transition(event: OutboundEvent) -> Shape:
-    data: dict[str, Any] = orjson.loads(event.body)["data"]
+    data: dict[str, Any] = orjson.loads(event.body)["data"] if event.body else {}
     facts = {name: data[name] for name in _TOLD if data.get(name) is not None}
     return {
         "at": event.created_at,

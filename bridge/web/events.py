@@ -3,13 +3,14 @@
 from base64 import b64encode
 from collections.abc import Sequence
 
+from bridge.core.catalogue import catalogue
 from bridge.core.errors import Problem
-from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Event, Intent, Post, PostState
 from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
 from bridge.web._query import PAGE, Query
 from bridge.web._shapes import Shape, event_shape, listed, may_see, overall
+from bridge.web._sight import sight
 from bridge.web._timeline import timeline_shape
 
 FILTERS = ("intent", "source", "external_id", "partner", "account", "state")
@@ -43,10 +44,10 @@ async def get_event(web: Web, call: Call) -> Answer:
         raise Problem(404, "no_such_event", f"There is no event {asked[:60]!r}. GET /v1/events lists them.")
     event, posts = found
     lines = [await web.store.timeline(post.id) for post in posts]
-    now = web.clock()
+    now, seen = web.clock(), await sight(web, call)
     shown = event_shape(event) | {
         "status": overall(posts),
-        "posts": [timeline_shape(line, now) for line in lines if line is not None],
+        "posts": [timeline_shape(line, now, seen) for line in lines if line is not None],
     }
     if call.token is not None and call.token.may("admin"):
         shown |= {"body": _body(event.body)}
@@ -54,8 +55,8 @@ async def get_event(web: Web, call: Call) -> Answer:
 
 
 async def list_event_types(web: Web, call: Call) -> Answer:
-    """Answer the types of outbound events."""
-    return Answer.json(listed([{"type": name, "description": text} for name, text in EVENT_TYPES.items()]))
+    """Answer the types of outbound events, each with its schema and an example."""
+    return Answer.json(listed([entry.wire() for entry in catalogue().values()]))
 
 
 def _may_see(call: Call, event: Event, posts: Sequence[Post]) -> bool:

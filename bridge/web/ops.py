@@ -1,4 +1,4 @@
-"""Probes and metrics."""
+"""Probes, metrics and public keys."""
 
 from bridge.metrics import CONTENT_TYPE
 from bridge.web._call import Answer, Call, Web
@@ -25,3 +25,8 @@ async def ready(web: Web, call: Call) -> Answer:
 async def metrics(web: Web, call: Call) -> Answer:
     """Answer all metrics as they stand."""
     return Answer(200, web.metrics.render(), CONTENT_TYPE.encode())
+
+
+async def key_set(web: Web, call: Call) -> Answer:
+    """Answer the public keys that verify what is sent; they change only with a restart."""
+    return Answer.json(web.key_set, headers=((b"cache-control", b"public, max-age=300"),))

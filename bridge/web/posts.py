@@ -9,6 +9,7 @@ from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
 from bridge.web._query import PAGE, Query, wait_of
 from bridge.web._shapes import Shape, command_shape, listed, may_see, post_shape
+from bridge.web._sight import sight
 from bridge.web._timeline import timeline_shape
 
 FILTERS = ("state", "partner", "account", "source", "external_id", "event_id", "q")
@@ -43,7 +44,7 @@ async def get_post(web: Web, call: Call) -> Answer:
     line = await web.store.timeline(await web.actions.find(asked))
     if line is None or not may_see(line.post, call.allowed):
         raise Problem(404, "no_such_post", f"There is no post {asked[:60]!r}. GET /v1/posts lists them.")
-    return Answer.json(timeline_shape(line, web.clock()))
+    return Answer.json(timeline_shape(line, web.clock(), await sight(web, call)))
 
 
 async def edit_post(web: Web, call: Call) -> Answer:

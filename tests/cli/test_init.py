@@ -74,7 +74,7 @@ def test_what_it_writes_is_what_check_takes(tmp_path, partner):
     tree = yaml.safe_load((tmp_path / "bridge.yaml").read_text())
     assert set(tree["accounts"]) == NAMES[kind]
     assert stat.S_IMODE((tmp_path / "bridge.env").stat().st_mode) == 0o600
-    assert environ.keys() == {f"{kind.upper()}_TOKEN", "BRIDGE_TOKEN", "BRIDGE_ENDPOINT_SECRET"}
+    assert environ.keys() == {f"{kind.upper()}_TOKEN", "BRIDGE_TOKEN", "BRIDGE_SECRET_KEY", "BRIDGE_ENDPOINT_SECRET"}
     for value in environ.values():
         assert value not in made.stdout + (tmp_path / "bridge.yaml").read_text()
 
@@ -193,6 +193,17 @@ def test_no_old_copy_is_lost_however_often_it_is_forced(tmp_path, base_url):
     assert kept == {"bridge.yaml.old", "bridge.yaml.old.2", "bridge.yaml.old.3", "bridge.env.old", "bridge.env.old.2"}
 
 
+def test_the_key_that_sealed_secrets_is_kept_and_that_of_the_environment_is_not_doubled(tmp_path, base_url):
+    assert init(tmp_path, base_url).returncode == 0
+    first = variables(tmp_path)["BRIDGE_SECRET_KEY"]
+    assert init(tmp_path, base_url, "--force").returncode == 0
+    kept = variables(tmp_path)["BRIDGE_SECRET_KEY"]
+
+    assert init(tmp_path, base_url, "--force", BRIDGE_SECRET_KEY=first).returncode == 0
+    assert kept == first
+    assert "BRIDGE_SECRET_KEY" not in variables(tmp_path)
+
+
 def test_a_folder_is_never_moved_out_of_the_way(tmp_path, base_url):
     (tmp_path / "bridge.yaml").mkdir()
 
@@ -206,7 +217,7 @@ def test_a_key_in_a_variable_stays_there(tmp_path, base_url):
     made = init(tmp_path, base_url, "--token-env", "MY_KEY", key="", MY_KEY=DEMO_TOKEN)
 
     assert "the key stays in MY_KEY" in made.stdout
-    assert set(variables(tmp_path)) == {"BRIDGE_TOKEN"}
+    assert set(variables(tmp_path)) == {"BRIDGE_TOKEN", "BRIDGE_SECRET_KEY"}
     assert yaml.safe_load((tmp_path / "bridge.yaml").read_text())["partners"]["genviral"]["token"] == {"env": "MY_KEY"}
 
 

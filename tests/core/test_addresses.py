@@ -30,6 +30,12 @@ from bridge.core.addresses import is_allowed
         *[(address, False) for address in ("ff0e::1", "2001:db8::1", "100::1", "64:ff9b:1::a00:1", "64:ff9b::a00:1")],
         *[(address, False) for address in ("::ffff:10.0.0.1", "::ffff:127.0.0.1", "::ffff:0:127.0.0.1", "::10.0.0.1")],
         *[(address, False) for address in ("2002:7f00:1::", "2002:a9fe:a9fe::", "2001:0:808:808:0:0:80ff:fffe")],
+        *[(address, False) for address in ("100:0:0:1::1", "2001::1", "2001:2::1", "2001:20::1", "3fff::1", "5f00::1")],
+        *[(address, False) for address in ("198.51.100.1", "203.0.113.1", "100.127.255.255", "172.31.255.255")],
+        *[(address, False) for address in ("::ffff:100.64.0.1", "64:ff9b::6440:1", "::ffff:169.254.169.254")],
+        *[(address, False) for address in ("4000::1", "8000::1", "fe00::1", "2001:db8::5efe:808:808", "fe80::1%25lo")],
+        *[(address, False) for address in ("127.1", "0x7f000001", "2130706433", "127.0.0.01", "127.0.0.1.", "[::1]")],
+        ("2606:4700::5efe:808:808", True),
         *[(address, False) for address in ("2606:4700::5efe:10.0.0.1", "2606:4700::200:5efe:7f00:1", "nonsense", "")],
     ],
 )
@@ -52,3 +58,19 @@ def test_an_address_inside_another_is_judged_like_itself(address: IPv4Address):
     assert is_allowed(f"::ffff:{address}") is alone
     assert is_allowed(str(IPv6Address((0x64FF9B << 96) | int(address)))) is alone
     assert not is_allowed(str(IPv6Address((0x2002 << 112) | (int(address) << 80) | 1)))
+
+
+@given(st.ip_addresses(v=6))
+def test_of_ipv6_only_the_global_range_and_two_ways_to_ipv4_may_be_public(address: IPv6Address):
+    ranges = [ip_network(text) for text in ("2000::/3", "::ffff:0:0/96", "64:ff9b::/96")]
+
+    assert not is_allowed(str(address)) or any(address in one for one in ranges)
+
+
+@pytest.mark.parametrize("address", ["2002:a01:203::1", "2606:4700::5efe:10.1.2.3", "2001:0:a01:203::f5fe:fdfc"])
+def test_a_tunnel_needs_both_its_ends_to_be_allowed(address):
+    inner = ip_network("10.0.0.0/8")
+    outer = [ip_network("2001::/32"), ip_network("2002::/16")]
+
+    assert is_allowed(address, [inner, *outer])
+    assert not is_allowed(address, outer)

@@ -90,3 +90,12 @@ def test_the_last_try_is_told_but_never_about_itself(event_type, reason, told):
     last = Attempt("dlv_1", 10, None, at, reason=FailureReason.TIMEOUT)
     delivery = Delivery("dlv_1", "msg_1", event_type, "endpoint", "ops", "post:p", 1, at, at, reason=reason)
     assert [event.type for event in exhausted("msg_2", delivery, last, at)] == told
+
+
+def test_a_last_try_that_is_not_kept_any_more_is_told_by_what_is_known():
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    reason = FailureReason.EXHAUSTED
+    delivery = Delivery("dlv_1", "msg_1", "post.posted", "endpoint", "ops", "post:p", 1, at, at, reason=reason)
+    [event] = exhausted("msg_2", delivery, None, at, 3)
+    data = orjson.loads(event.body)["data"]
+    assert (data["reason"], data["status"], data["count"]) == ("exhausted", None, 3)

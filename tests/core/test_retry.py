@@ -7,7 +7,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason
-from bridge.core.retry import BREAKER, Choice, breaker_hold, command_backoff, decide, most_tries, next_delivery
+from bridge.core.retry import (
+    BREAKER,
+    Choice,
+    breaker_hold,
+    command_backoff,
+    decide,
+    most_tries,
+    next_delivery,
+    parse_retry_after,
+)
 from bridge.core.rules import DeliverRules, PublishRules, RetryRules
 from tests.core.builders import DAY, HOUR, MINUTE, NOW, a_failed
 
@@ -51,15 +60,23 @@ def test_the_breaker_opens_at_the_fifth_failure_in_a_row():
     assert holds == [None, None, timedelta(seconds=32), 5 * MINUTE]
 
 
-@given(st.integers(0, 30), st.none() | st.timedeltas(timedelta(), timedelta(days=9)), chances)
-def test_a_delivery_waits_by_its_schedule_and_never_less_than_asked(attempts, retry_after, chance):
-    delay = next_delivery(DELIVER, attempts, retry_after, chance)
+@given(st.integers(0, 30), st.none() | st.timedeltas(timedelta(), timedelta(hours=24)), chances)
+def test_a_delivery_waits_by_its_schedule_and_never_less_than_asked(attempts, asked, chance):
+    schedule = DELIVER.schedule
+    delay = next_delivery(schedule, attempts, asked, jitter=DELIVER.jitter, chance=chance)
 
-    assert (delay is None) == (attempts >= len(DELIVER.schedule))
+    assert (delay is None) == (attempts >= len(schedule))
     if delay is not None:
-        asked = min(retry_after or timedelta(), DELIVER.retry_after_cap)
-        assert max(DELIVER.schedule[attempts], asked) <= delay
-        assert delay <= max(DELIVER.schedule[attempts] * (1 + DELIVER.jitter), asked)
+        asked = asked or timedelta()
+        assert max(schedule[attempts], asked) <= delay <= max(schedule[attempts] * (1 + DELIVER.jitter), asked)
+
+
+@pytest.mark.parametrize(
+    ("value", "wait"),
+    [("1200", 20 * MINUTE), ("-5", timedelta()), ("9" * 12, DAY), ("9" * 400, DAY), ("soon", None), ("inf", None)],
+)
+def test_a_retry_after_is_read_up_to_a_cap(value, wait):
+    assert parse_retry_after(value, NOW, DAY) == wait
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,11 @@ def test_the_defaults_of_delivering():
     rules = DeliverRules()
     seconds = [pause.total_seconds() for pause in rules.schedule]
     assert seconds == [0, 5, 300, 1800, *(hours * 3600 for hours in (2, 5, 10, 14, 20, 24))]
-    assert (rules.timeout, rules.retry_after_cap, rules.concurrency) == (timedelta(seconds=15), timedelta(hours=24), 64)
+    assert (rules.timeout, rules.retry_after_cap, rules.concurrency) == (
+        timedelta(seconds=15),
+        timedelta(hours=24),
+        256,
+    )
 
 
 def test_the_defaults_of_limits_and_retention():

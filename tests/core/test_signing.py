@@ -1,5 +1,6 @@
-"""Signatures: the published vectors, another implementation as the judge, and what must never pass."""
+"""Signatures: the published vectors, another implementation as the judge, and our own verifier on the other side."""
 
+import base64
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -11,7 +12,12 @@ from hypothesis import strategies as st
 from standardwebhooks import Webhook
 
 from bridge.core import signing
+from bridge.core.delivering import headers_of
+from bridge.core.endpoints import Sending
+from bridge.core.model import RawRequest
 from bridge.core.signing import Algorithm, Check, Encoding
+from bridge.core.verifying import check
+from bridge.sources._kind import standard_signature
 
 # Each vector names its origin. Those marked "COMPUTED" follow a vendor's code: no published value was found.
 VECTORS = json.loads((Path(__file__).parent / "signature_vectors.json").read_text())
@@ -79,6 +85,13 @@ SCHEMES: dict[
 }
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 KEYS = [signing.secret_key("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")]
+
+
+def signed_headers(keys, message_id, now, body):
+    headers = headers_of(Sending(tuple(keys)), message_id, "application/json", body, now)
+    return {name: value for name, value in headers.items() if name.startswith("webhook-")}
+
+
 secrets = st.binary(min_size=1, max_size=64)
 
 
@@ -90,9 +103,8 @@ def test_the_building_blocks_make_the_vendors_signatures(vector):
     key = vector["secret"].encode()
 
     assert signing.encode(signing.mac(key, signed, algorithm), encoding) == signature(headers)
-    assert signing.matches([key], signed, [signature(headers)], algorithm=algorithm, encoding=encoding)
-    assert not signing.matches([key], signed + b" ", [signature(headers)], algorithm=algorithm, encoding=encoding)
-    assert not signing.matches([b"other"], signed, [signature(headers)], algorithm=algorithm, encoding=encoding)
+    assert signing.encode(signing.mac(key, signed + b" ", algorithm), encoding) != signature(headers)
+    assert signing.encode(signing.mac(b"other", signed, algorithm), encoding) != signature(headers)
 
 
 def test_every_vector_is_used():
@@ -104,13 +116,13 @@ def test_the_standard_webhooks_vector_is_signed_and_verified():
     headers, body, keys = vector["headers"], vector["body"].encode(), [signing.secret_key(vector["secret"])]
     sent_at = datetime.fromtimestamp(int(headers["webhook-timestamp"]), UTC)
 
-    assert signing.signed_headers(keys, headers["webhook-id"], sent_at, body) == headers
+    assert signed_headers(keys, headers["webhook-id"], sent_at, body) == headers
     assert judged(headers, body, keys, now=sent_at) is Check.GENUINE
 
 
 @given(key=secrets, message_id=st.uuids().map(str), body=st.text().map(str.encode))
 def test_what_we_sign_the_library_verifies(key, message_id, body):
-    headers = signing.signed_headers([key], message_id, datetime.now(UTC), body)
+    headers = signed_headers([key], message_id, datetime.now(UTC), body)
 
     Webhook(key).verify(body, headers, json_parse=False)
 
@@ -129,7 +141,7 @@ def test_what_the_library_signs_we_verify(key, message_id, body):
 
 @given(keys=st.lists(secrets, min_size=1, max_size=4, unique=True), body=st.binary(), data=st.data())
 def test_a_receiver_that_knows_one_of_several_secrets_accepts(keys, body, data):
-    headers = signing.signed_headers(keys, "msg_1", NOW, body)
+    headers = signed_headers(keys, "msg_1", NOW, body)
     known = data.draw(st.sampled_from(keys))
 
     assert len(headers["webhook-signature"].split(" ")) == len(keys)
@@ -138,7 +150,7 @@ def test_a_receiver_that_knows_one_of_several_secrets_accepts(keys, body, data):
 
 @given(body=st.binary(), other=st.binary())
 def test_another_body_is_forged(body, other):
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, body)
+    headers = signed_headers(KEYS, "msg_1", NOW, body)
 
     assert judged(headers, other, KEYS) is (Check.GENUINE if body == other else Check.FORGED)
 
@@ -148,57 +160,30 @@ def test_another_body_is_forged(body, other):
     [(0, Check.GENUINE), (300, Check.GENUINE), (-300, Check.GENUINE), (301, Check.STALE), (-301, Check.STALE)],
 )
 def test_a_signature_is_good_for_five_minutes_either_way(age, expected):
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, b"{}")
+    headers = signed_headers(KEYS, "msg_1", NOW, b"{}")
 
     assert judged(headers, b"{}", KEYS, now=NOW + timedelta(seconds=age)) is expected
 
 
-def test_an_old_forgery_is_called_forged_not_stale():
-    headers = signing.signed_headers([b"not the secret"], "msg_1", NOW - timedelta(days=1), b"{}")
-
-    assert judged(headers, b"{}", KEYS) is Check.FORGED
-
-
-@pytest.mark.parametrize("missing", ["webhook-id", "webhook-timestamp", "webhook-signature"])
-def test_a_missing_header_is_unsigned(missing):
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, b"{}")
-
-    assert judged({**headers, missing: ""}, b"{}", KEYS) is Check.UNSIGNED
-    assert judged({k: v for k, v in headers.items() if k != missing}, b"{}", KEYS) is Check.UNSIGNED
-
-
 @pytest.mark.parametrize("timestamp", ["now", "1.5", "-1", "+1", "1e3", "١٢٣", "9" * 12, " 1", "1_0"])
 def test_an_unreadable_timestamp_is_malformed(timestamp):
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, b"{}") | {"webhook-timestamp": timestamp}
+    headers = signed_headers(KEYS, "msg_1", NOW, b"{}") | {"webhook-timestamp": timestamp}
 
     assert judged(headers, b"{}", KEYS) is Check.MALFORMED
 
 
-@pytest.mark.parametrize("signature", ["v1", "v1,", "v1,!", "v2,abc", "v1a,abc", ",", "é", "v1," + "A" * 44, "v1,,"])
-def test_an_unreadable_signature_is_forged(signature):
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, b"{}") | {"webhook-signature": signature}
+@pytest.mark.parametrize("signature", ["v1", "v1,", "v1,!", "v2,abc", "v1a,abc", ",", "é", "v1,,"])
+def test_an_unreadable_signature_is_malformed(signature):
+    headers = signed_headers(KEYS, "msg_1", NOW, b"{}") | {"webhook-signature": signature}
 
-    assert judged(headers, b"{}", KEYS) is Check.FORGED
+    assert judged(headers, b"{}", KEYS) is Check.MALFORMED
 
 
 def test_other_versions_beside_ours_are_passed_over():
-    headers = signing.signed_headers(KEYS, "msg_1", NOW, b"{}")
+    headers = signed_headers(KEYS, "msg_1", NOW, b"{}")
     mixed = f"v1a,AAAA nonsense {headers['webhook-signature']}"
 
     assert judged(headers | {"webhook-signature": mixed}, b"{}", KEYS) is Check.GENUINE
-
-
-def test_past_the_sixteenth_signature_none_is_looked_at():
-    good = signing.encode(signing.mac(b"k", b"m"), Encoding.HEX)
-
-    assert signing.matches([b"k"], b"m", ["00"] * 15 + [good])
-    assert not signing.matches([b"k"], b"m", ["00"] * 16 + [good])
-
-
-def test_nothing_matches_without_keys_or_signatures():
-    assert not signing.matches([], b"m", [""])
-    assert not signing.matches([b"k"], b"m", [])
-    assert not signing.matches([b"k"], b"m", [""])
 
 
 @given(digest=st.binary(max_size=64), encoding=st.sampled_from(Encoding))
@@ -242,11 +227,9 @@ def test_an_unusable_secret_is_refused_without_being_told(secret):
 
 
 def judged(headers, body, keys, now=NOW):
-    return signing.verify(
-        keys,
-        body,
-        message_id=headers.get("webhook-id"),
-        timestamp=headers.get("webhook-timestamp"),
-        signature=headers.get("webhook-signature"),
-        now=now,
+    """What our verifier of inbound requests says of a message that comes at `now`."""
+    secrets = ["whsec_" + base64.b64encode(key).decode() for key in keys]
+    url = "https://b.example/hooks/x"
+    return check(
+        standard_signature(), secrets, RawRequest("POST", "/hooks/x", "", url, tuple(headers.items()), body, now)
     )

@@ -99,7 +99,8 @@ def test_everything_that_is_told_of_a_post_and_its_targets_is_one_sequence():
 
     events = step.write().events
     assert [(event.subject, event.sequence) for event in events] == [("post:post_1", 8), ("target:post_1:a", 9)]
-    assert (events[1].platform, events[1].account, events[1].reason) == ("tiktok", "brand", "account_inactive")
+    assert (events[1].platforms, events[1].accounts) == (("tiktok",), ("brand",))
+    assert events[1].reason == "account_inactive"
     assert data(events[0])["external_id"] == "mine"
     assert step.write().posts[0].sequence == 9
 

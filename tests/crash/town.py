@@ -253,6 +253,6 @@ def _config(database: Path, partner_url: str, receiver_url: str, contract: str) 
         "watch": {"tick": "100ms", "accounts_every": "200ms", "first_poll": "100ms", "max_poll": "300ms"},
         "retry": {"delays": ["100ms"] * 20},
         "deliver": {"schedule": ["0s"] + ["100ms"] * 50, "timeout": "15s"},
-        "network": {"allow": ["127.0.0.0/8"], "allow_http": True},
+        "network": {"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
         "log": {"format": "json"},
     }

@@ -121,11 +121,18 @@ def test_check_takes_the_example(tmp_path: Path):
         for name in ("BRIDGE_TOKEN", "BRIDGE_TOKEN_NEXT", "BRIDGE_OPERATOR_TOKEN", "BLOG_SECRET", "ZAPIER_SECRET")
     } | {"POSTEVERYWHERE_TOKEN": "pe_live_" + "0" * 32, "POSTEVERYWHERE_HOOK_SECRET": "whsec_0123456789"}
     environ = {**tokens, "GENVIRAL_TOKEN": "gva_live_first.0123456789abcdef", "OPS_SECRET": "whsec_" + "QUJD" * 10}
+    environ |= {
+        "BRIDGE_SECRET_KEY": "A" * 43 + "=",
+        "BRIDGE_SIGNING_KEY": f"whsk_{'A' * 43}=",
+        "SLACK_WEBHOOK": "https://hooks.slack.com/services/a",
+        "SHEET_AUTHORIZATION": "Bearer 0123456789",
+        "SHEET_SECRET": "whsec_" + "QUJD" * 10,
+    }
 
     checked = run("check", "-c", str(example), environ=environ)
 
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "The configuration is sound: 3 partner keys, 3 named accounts, 1 endpoints, 2 tokens." in checked.stdout
+    assert "The configuration is sound: 3 partner keys, 3 named accounts, 3 endpoints, 2 tokens." in checked.stdout
 
 
 def test_migrate_makes_the_database_and_then_has_nothing_to_do(tmp_path: Path):

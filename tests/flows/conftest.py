@@ -12,11 +12,14 @@ from typing import Any
 
 import pytest
 
+from bridge.core.rules import DeliverRules
 from bridge.metrics import Metrics
 from bridge.store import SqlStore, open_store
-from tests.flows.town import NOON, Clock, Town, a_town, fresh_metrics
+from tests.flows.sending import RULES, Office, an_office
+from tests.flows.town import LOOPBACK, NOON, Clock, Town, a_town, fresh_metrics
 
 BuildTown = Callable[..., Awaitable[Town]]
+BuildOffice = Callable[..., Awaitable[Office]]
 
 
 @pytest.fixture(scope="module")
@@ -75,3 +78,21 @@ async def build_town(
 @pytest.fixture
 async def town(build_town: BuildTown) -> Town:
     return await build_town()
+
+
+@pytest.fixture
+async def build_office(build_town: BuildTown) -> AsyncIterator[BuildOffice]:
+    async with AsyncExitStack() as stack:
+
+        async def build(rules: DeliverRules = RULES, allow: Any = LOOPBACK) -> Office:
+            return await stack.enter_async_context(an_office(await build_town(), rules, allow))
+
+        yield build
+
+
+@pytest.fixture
+async def office(build_office: BuildOffice) -> Office:
+    """One endpoint, `hook`, that wants what is told of posts."""
+    made = await build_office()
+    await made.endpoint("hook", "post.*")
+    return made

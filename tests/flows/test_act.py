@@ -394,10 +394,6 @@ async def test_is_live_is_no_word_for_a_post_that_no_partner_has(town):
     assert (await refused(town.actions.live(post_id, ()))).slug == "not_sent"
 
 
-async def test_enabling_an_unknown_endpoint_is_a_404(town):
-    assert (await refused(town.actions.enable("nobody"))).slug == "no_such_endpoint"
-
-
 async def test_schedule_in_the_past_is_no_edit(town):
     at = (NOON + timedelta(days=2)).isoformat()
     post_id = await town.sent(scheduled_at=at)

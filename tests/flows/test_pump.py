@@ -109,6 +109,28 @@ async def test_a_wake_during_a_claim_is_not_lost(work):
     await task
 
 
+async def test_it_does_not_look_again_when_there_can_be_no_more(work):
+    pump, task = await run(work, more=lambda: False)
+    await until(lambda: len(work.begun) == 4)
+    work.gate.set()
+    await until(lambda: not pump.in_flight)
+    assert len(work.rooms) == 1
+    pump.wake()
+    await until(lambda: len(work.rooms) == 2)
+    await pump.stop(5)
+    await task
+
+
+async def test_it_rests_no_longer_than_it_is_told_to(work):
+    work.waiting = []
+    pump, task = await run(work, rest_s=lambda: 0.001)
+    async with asyncio.timeout(5):
+        while len(work.rooms) < 2:  # noqa: ASYNC110  # Nothing wakes anybody here.
+            await asyncio.sleep(0.001)
+    await pump.stop(5)
+    await task
+
+
 async def test_a_store_that_refuses_is_asked_again_later(work):
     work.errors = [StoreBusy(), StoreBusy()]
     work.gate.set()
@@ -179,3 +201,37 @@ async def test_stop_before_the_first_turn_ends_it(work):
 
 async def test_stop_of_a_pump_that_never_ran_returns(work):
     await Pump(work.claim, work.act, most=4).stop(1)
+
+
+async def test_a_pump_that_was_stopped_before_it_ran_does_nothing(work):
+    pump = Pump(work.claim, work.act, most=4)
+    await pump.stop(1)
+    await asyncio.wait_for(pump.run(), 1)
+    assert (work.rooms, work.begun) == ([], [])
+
+
+async def test_a_pump_runs_once_at_a_time(work):
+    pump, task = await run(work)
+    await until(lambda: pump.in_flight == 4)
+    with pytest.raises(RuntimeError, match="already"):
+        await pump.run()
+    work.gate.set()
+    await pump.stop(5)
+    await asyncio.wait_for(task, 1)
+
+
+async def test_a_claim_that_outlasts_stop_starts_nothing(work):
+    gate, claim = asyncio.Event(), work.claim
+
+    async def slow(room):
+        items = await claim(room)
+        await gate.wait()
+        return items
+
+    pump = Pump(slow, work.act, most=4, idle_s=30)
+    task = asyncio.create_task(pump.run())
+    await until(lambda: len(work.rooms) == 1)
+    await pump.stop(0.01)
+    gate.set()
+    await asyncio.wait_for(task, 1)
+    assert (pump.in_flight, work.begun) == (0, [])

@@ -7,9 +7,10 @@ test says when a flow has its turn, so a bad day can be played again.
 import asyncio
 import contextlib
 import itertools
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from bridge import app
 from bridge.core.errors import Conflict, FailureReason, StoreError
 from bridge.core.model import Post, RawRequest
 from bridge.core.redact import Redactor
+from bridge.core.states import Lane
 from bridge.core.times import sortable
 from bridge.flows.ingest import Result
 from bridge.net import NetError, Reply
@@ -94,7 +96,7 @@ class Network:
     def __init__(self, receiver: Receiver) -> None:
         self._http = httpx.AsyncClient(transport=httpx.ASGITransport(app=receiver.app()))
 
-    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float) -> Reply:
+    async def post(self, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float, **_: Any) -> Reply:
         """Bring a delivery to the receiver."""
         try:
             answer = await self._http.post(url, headers=dict(headers), content=body)
@@ -227,7 +229,7 @@ class Town:
             budget: Any = partner._budget  # type: ignore[attr-defined]  # Every client has one.
             budget._sleep, budget._tick = self.clock.sleep, lambda: self.clock().timestamp()
         await self.bridge.watcher.add_keys()
-        await app.sync_endpoints(self.bridge.kit, self.settings)
+        await app.sync_endpoints(self.bridge.kit, app.configured(self.settings))
         await self.bridge.kit.book.refresh(kept)
 
     def _new_id(self, prefix: str) -> str:
@@ -297,12 +299,13 @@ class Town:
     async def work(self) -> None:
         """Act on every command that is due."""
         async with self._turn():
-            await _all(self.bridge.publisher)
+            await _all(self.bridge.publisher, self.bridge.publisher.claim)
 
     async def deliver(self) -> None:
         """Deliver everything that is due."""
         async with self._turn():
-            await _all(self.bridge.deliverer)
+            for lane in Lane:
+                await _all(self.bridge.deliverer, partial(self.bridge.deliverer.claim, lane))
 
     async def partners(self) -> None:
         """Let the partners' own workers run."""
@@ -347,9 +350,9 @@ class _Carrier(httpx.AsyncBaseTransport):
         return response
 
 
-async def _all(flow: Any) -> None:
+async def _all(flow: Any, claim: Callable[[int], Awaitable[Sequence[Any]]]) -> None:
     for _ in range(TURNS):
-        claimed = await flow.claim(32)
+        claimed = await claim(32)
         if not claimed:
             return
         for item in claimed:

@@ -50,9 +50,8 @@ network: {allow: [10.0.0.0/8, "fd00::/8"]}
 
 def test_a_private_endpoint_is_reached_where_its_network_is_allowed(read):
     url = "http://127.0.0.1:9000/hook"
-    text = (
-        f"network: {{allow: [127.0.0.0/8], allow_http: true}}\nendpoints: {{a: {{url: '{url}', secret: {{env: OPS}}}}}}"
-    )
+    network = "network: {allow: [127.0.0.0/8], allow_http: true, ports: []}"
+    text = f"{network}\nendpoints: {{a: {{url: '{url}', secret: {{env: OPS}}}}}}"
     assert read(text).endpoints["a"].url == url
 
 

@@ -35,6 +35,11 @@ EXAMPLE_ENVIRON = {
     "BLOG_SECRET": "the-secret-of-the-blog",
     "ZAPIER_SECRET": "the-secret-of-zapier",
     "OPS_SECRET": "whsec_" + "QUJD" * 10,
+    "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/secret",
+    "SHEET_SECRET": "whsec_" + "REVG" * 10,
+    "SHEET_AUTHORIZATION": "Bearer of-the-sheet",
+    "BRIDGE_SECRET_KEY": "a" * 43 + "=",
+    "BRIDGE_SIGNING_KEY": f"whsk_{'a' * 43}=",
 }
 
 
@@ -71,6 +76,10 @@ def test_the_example_shows_every_key(example):
         assert section == "sources" or widest.keys() == kinds.keys()
         for kind in widest.keys() - {"generic"}:
             assert widest[kind] == {"kind", *(item.name for item in fields(kinds[kind]))}
+    assert (
+        max(tree["endpoints"].values(), key=len).keys()
+        == shown["endpoints"]["additionalProperties"]["properties"].keys()
+    )
     assert {item.name for item in fields(HookRules)} <= set(tree["sources"]["blog"])
 
 

@@ -98,6 +98,11 @@ FAULTS = {
     "auth": (GENERIC.format("auth: 'header:X Token'"), "sources.blog.auth", "in no form that is known; got 'header:"),
     "no secret": ("sources: {blog: {kind: gitlab}}", "sources.blog.secret", "is missing"),
     "a secret for nothing": (GENERIC.format("auth: none"), "sources.blog.secret", "is not used"),
+    "a secret without a key": (
+        "sources: {blog: {kind: generic, secret: {env: KEY}, signature: {header: X-Sig, key: hex}}}",
+        "sources.blog.secret",
+        "holds no key: it is not hexadecimal digits",
+    ),
     "no secret that can be read": (
         "sources: {blog: {kind: gitlab, secret: {env: NONE}}}",
         "sources.blog.secret",
@@ -209,10 +214,16 @@ def test_a_way_to_prove_oneself_that_proves_little_is_warned_of(read, how, warni
 
 
 def test_a_feed_may_be_where_the_network_allows(read):
-    network = "network: {allow_http: true, allow: [127.0.0.0/8]}\n"
+    network = "network: {allow_http: true, allow: [127.0.0.0/8], ports: []}\n"
     feed = read(network + GENERIC.format("feed: 'http://127.0.0.1:9/rss'")).sources["blog"].config.feed
 
     assert feed == "http://127.0.0.1:9/rss"
+
+
+def test_a_feed_is_on_a_port_that_may_be_reached(refused):
+    found = refused(GENERIC.format("feed: 'https://blog.example:9000/rss'"))
+
+    assert found == {"sources.blog.feed": "names the port 9000"}
 
 
 def test_schema_and_reference_show_the_kinds(kinds):

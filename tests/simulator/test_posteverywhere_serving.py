@@ -28,6 +28,7 @@ async def test_a_lost_answer_is_a_cut_connection_and_the_repeat_a_second_post():
     assert len(sim.posts_with("Holiday drops")) == 2
 
 
+@pytest.mark.usefixtures("unjudged_receivers")
 async def test_its_worker_publishes_and_its_webhooks_arrive():
     sim, receiver = PostEverywhereSimulator(webhook_urls="any"), Receiver()
     served = running(posteverywhere.app(sim, tick_s=0.01))

@@ -9,7 +9,7 @@ from standardwebhooks.webhooks import Webhook
 
 from bridge.simulator.receiver import HookAnswer, Receiver
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.usefixtures("unjudged_receivers")]
 SECRET, OTHER = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
 BODY = b'{"type":"post.posted","timestamp":"2026-05-01T00:00:00Z","data":{"sequence":1}}'
 

@@ -48,6 +48,7 @@ async def test_a_client_that_gave_up_on_a_slow_call_finds_its_post_made():
         assert (await client.post("/api/partner/v1/posts", json=BODY)).status_code == 200
 
 
+@pytest.mark.usefixtures("unjudged_receivers")
 async def test_the_receiver_cuts_a_connection_too():
     receiver = Receiver()
     receiver.script("ops", HookAnswer(drop=True))

@@ -7,8 +7,10 @@ import pytest
 from bridge.core.errors import Problem
 from bridge.core.hook_rules import HookRules
 from bridge.core.paths import without
+from bridge.core.verifying import KeyForm
 from bridge.sources import KINDS, build
 from bridge.sources._kind import Payload
+from bridge.sources.generic import SignedBy
 from tests.sources.reading import a_request, item, items
 
 
@@ -33,6 +35,31 @@ def test_a_secret_and_its_use_belong_together(name, auth, secret, keys):
 @pytest.mark.parametrize("name", ["strapi", "cloudevents"])
 def test_who_signs_nothing_cannot_be_asked_to(name):
     assert KINDS[name].faults(KINDS[name].config_type(auth="signature", secret=("s",)))[0][0] == "auth"
+
+
+@pytest.mark.parametrize(
+    ("name", "key", "secrets", "told"),
+    [
+        ("standard_webhooks", None, ("whsec_hunter2!",), "holds no key: it is not whsec_ and base64 after it"),
+        ("standard_webhooks", None, (" whsec_AAEC ", "whsec_"), "number 2 holds no key"),
+        ("standard_webhooks", None, ("whsec_AAEC", "plain text"), None),
+        ("generic", "base64", ("hunter2!",), "it is not base64"),
+        ("generic", "base64", ("AAEC",), None),
+        ("generic", "hex", ("abc",), "it is not hexadecimal digits, an even number of them"),
+        ("generic", "hex", ("ab0C",), None),
+        ("generic", "text", (" ",), "it is not some text"),
+        ("wordpress", None, ("whsec_hunter2!",), None),
+    ],
+)
+def test_a_secret_that_holds_no_key_is_a_fault(name, key, secrets, told):
+    """WordPress may sign with the secret as text, too."""
+    declared = {"signature": SignedBy(header="X-Sig", key=KeyForm(key))} if key else {}
+    config = KINDS[name].config_type(auth="signature", secret=secrets, **declared)
+    faults = KINDS[name].faults(config)
+
+    assert [field for field, _, _ in faults] == ["secret"] * bool(told)
+    assert told is None or told in faults[0][1]
+    assert "hunter2" not in str(faults)
 
 
 @pytest.mark.parametrize(

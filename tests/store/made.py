@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.core.events import body_of
 from bridge.core.model import (
     Attempt,
     AttemptOutcome,
@@ -13,6 +14,7 @@ from bridge.core.model import (
     Endpoint,
     Event,
     Intent,
+    Lane,
     Lookup,
     OutboundEvent,
     Post,
@@ -21,7 +23,8 @@ from bridge.core.model import (
     WorkState,
     Write,
 )
-from bridge.ports import Acceptance, ClaimedDelivery, Settlement
+from bridge.ports import Acceptance, ClaimedDelivery, Rooms, Settlement
+from bridge.store._store import SqlStore
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=UTC)
 LEASE = timedelta(seconds=30)
@@ -99,8 +102,26 @@ def told(event_type: str = "post.posted", subject: str = "", sequence: int = 1, 
     return OutboundEvent(new_id("out"), event_type, subject or new_id("post:post"), sequence, **{**made, **given})
 
 
+def told_in_full(event_type: str = "post.failed", **given: Any) -> OutboundEvent:
+    """An outbound event whose body says what one must."""
+    event = told(event_type, **given)
+    kind, _, subject_id = event.subject.partition(":")
+    facts = dict.fromkeys(("partner", "source", "event_id", "external_id", "correlation", "reason", "previous"))
+    data = {"subject": {"kind": kind, "id": subject_id}, "sequence": event.sequence, "current": "x", **facts}
+    return replace(event, body=body_of(event_type, {**data, "changed_at": event.created_at}, event.created_at))
+
+
 def endpoint(name: str = "ops", *events: str, **given: Any) -> Endpoint:
     return Endpoint(name, f"https://{name}.example.com/hook", events or ("*",), **given)
+
+
+async def claim_any(store: SqlStore, now: datetime = NOW, most: int = 10, **named: int) -> list[ClaimedDelivery]:
+    """Claim first tries, then what is sent again, for a claimant with room for `most`."""
+    found: list[ClaimedDelivery] = []
+    for lane in Lane:
+        rooms = Rooms(most - len(found), most, named)
+        found += await store.claim_deliveries(now, lane, rooms, LEASE)
+    return found
 
 
 def settlement(claimed: ClaimedDelivery, state: WorkState = WorkState.DONE, **given: Any) -> Settlement:

@@ -14,7 +14,7 @@ from bridge.store._group import Operation
 from bridge.store._sql import Unit
 from bridge.store._store import SqlStore
 from tests.store.conftest import FixedClock
-from tests.store.made import LEASE, NOW, acceptance, post
+from tests.store.made import NOW, acceptance, claim_any, post
 
 pytestmark = pytest.mark.anyio
 
@@ -120,7 +120,7 @@ async def test_close_finishes_what_waits_and_refuses_what_comes_after(store: Sql
     for call in (
         lambda: store.accept(items, NOW),
         lambda: store.posts([]),
-        lambda: store.claim_deliveries(NOW, 1, LEASE),
+        lambda: claim_any(store),
     ):
         with pytest.raises(StoreError, match="closed"):
             await call()

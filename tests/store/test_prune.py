@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from bridge.core.model import Attempt, FeedState, Post, PostState, SourceObject, WorkState, Write
+from bridge.core.model import Attempt, FeedState, Post, PostState, Replay, SourceObject, WorkState, Write
 from bridge.ports import Acceptance, Find
 from bridge.store._store import SqlStore
 from tests.store.made import (
-    LEASE,
     NOW,
+    claim_any,
     command,
     endpoint,
     event,
@@ -23,6 +23,7 @@ from tests.store.made import (
     settlement,
     source_object,
     told,
+    told_in_full,
 )
 
 pytestmark = pytest.mark.anyio
@@ -54,7 +55,7 @@ async def given_post(store: SqlStore, at: datetime, settle: bool = True, **given
     await store.accept([Acceptance(received, Write(posts=(parent,), commands=(one,), attempts=tries))], at)
     await store.record([Write(events=(outbound,))])
     if settle:
-        await store.settle([settlement(claimed) for claimed in await store.claim_deliveries(at, 9, LEASE)])
+        await store.settle([settlement(claimed) for claimed in await claim_any(store, at, 9)])
     return parent
 
 
@@ -147,6 +148,29 @@ async def test_a_lookup_goes_before_an_event_that_its_posts_keep(store: SqlStore
     assert await store.record([Write(lookups=(next_of(done),))]) == [False]
 
 
+async def test_bodies_of_other_formats_go_with_their_events(store: SqlStore) -> None:
+    await store.record([Write(endpoints=(endpoint("flat", format="flat"), endpoint("far", format="flat")))])
+    await store.record([Write(events=(told_in_full(created_at=at),)) for at in (OLD, NOW)])
+    await store.settle([settlement(claimed) for claimed in await claim_any(store, OLD)])
+    assert await prune(store) == 2 + 2 + 1 + 1
+    assert (len(await store.told(Find())), len(await store.find_deliveries(Find()))) == (1, 2)
+    assert len(await claim_any(store)) == 2
+
+
+@pytest.mark.parametrize(
+    ("ended", "left"),
+    [
+        ({"state": WorkState.DONE, "settled_at": OLD}, 0),
+        ({"state": WorkState.DEAD, "settled_at": NOW}, 1),
+        ({"state": WorkState.DUE}, 1),
+    ],
+)
+async def test_a_replay_goes_when_it_ended_long_ago(store: SqlStore, ended: dict[str, Any], left: int) -> None:
+    await store.record([Write(replays=(Replay("rpl_1", {}, OLD, OLD, **ended),))])
+    assert await prune(store) == 1 - left
+    assert len(await store.replays(Find())) == left
+
+
 async def test_objects_and_feeds_are_kept_for_good(store: SqlStore) -> None:
     known, feed = source_object(seen_at=ANCIENT), FeedState("blog", "https://a.example/feed", swept_at=ANCIENT)
     await store.record([Write(objects=(known,), feeds=(feed,))])
@@ -164,7 +188,7 @@ async def test_posts_kept_for_a_shorter_time_take_their_young_history_along(stor
 async def test_events_that_belong_to_no_post_go_when_they_are_old(store: SqlStore) -> None:
     await store.record([Write(endpoints=(endpoint(),))])
     await store.record([Write(events=(told("account.removed", created_at=at),)) for at in (OLD, OLD, NOW)])
-    [first] = await store.claim_deliveries(OLD, 1, LEASE)
+    [first] = await claim_any(store, OLD, 1)
     await store.settle([settlement(first)])
     assert await prune(store) == 3
     assert len(await store.find_deliveries(Find())) == 2

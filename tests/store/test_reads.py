@@ -21,7 +21,7 @@ from bridge.core.model import (
 )
 from bridge.ports import Acceptance, Find
 from bridge.store._store import SqlStore
-from tests.store.made import LEASE, NOW, acceptance, command, endpoint, event, lookup, post, settlement, told
+from tests.store.made import NOW, acceptance, claim_any, command, endpoint, event, lookup, post, settlement, told
 
 pytestmark = pytest.mark.anyio
 
@@ -40,9 +40,9 @@ async def test_a_timeline_has_everything_of_a_post_oldest_first(store: SqlStore)
     await store.record([Write(endpoints=(endpoint(),))])
     await store.accept([item, acceptance()], NOW)
     await store.record([Write(commands=(update,), attempts=tries, events=events), Write(events=(told(),))])
-    claimed = await store.claim_deliveries(NOW + HOUR, 1, LEASE)
-    claimed = [one for one in claimed if one.delivery.subject.endswith(mine.id)] or await store.claim_deliveries(
-        NOW + HOUR, 1, LEASE
+    claimed = await claim_any(store, NOW + HOUR, 1)
+    claimed = [one for one in claimed if one.delivery.subject.endswith(mine.id)] or await claim_any(
+        store, NOW + HOUR, 1
     )
     timeline = await store.timeline(mine.id)
     assert timeline is not None
@@ -158,13 +158,23 @@ async def test_events_are_found_by_their_own_fields_and_those_of_their_posts(sto
 
 async def test_deliveries_are_found_by_every_filter_newest_first(store: SqlStore) -> None:
     await store.record([Write(endpoints=(endpoint("ops"), endpoint("crm", "post.failed")))])
-    early = told("post.posted", partner="p1", account="a1", source="api", event_id="evt_1")
+    early = told("post.posted", partner="p1", accounts=("a1", "b"), source="api", event_id="evt_1")
     late = told("post.failed", created_at=NOW + HOUR)
     await store.record([Write(events=(early, late))])
     every = await store.find_deliveries(Find())
     assert [one.type for one in every] == ["post.failed", "post.failed", "post.posted"]
-    for find in ({"partner": "p1"}, {"account": "a1"}, {"source": "api"}, {"event_id": "evt_1"}, {"until": NOW + HOUR}):
+    finds: tuple[dict[str, Any], ...] = (
+        {"partner": "p1"},
+        {"account": "a1"},
+        {"source": "api"},
+        {"event_id": "evt_1"},
+        {"subject": early.subject},
+        {"until": NOW + HOUR},
+    )
+    for find in finds:
         assert await store.find_deliveries(Find(**find)) == every[2:], find
+    for none in ({"account": "a"}, {"account": "A1"}, {"reason": "timeout"}, {"subject": "post:other"}):
+        assert await store.find_deliveries(Find(**none)) == [], none
     assert [one.destination for one in await store.find_deliveries(Find(destination="crm"))] == ["crm"]
     assert await store.find_deliveries(Find(type="post.failed", before=every[0].id)) == every[1:2]
     assert await store.find_deliveries(Find(state="dead")) == []
@@ -184,7 +194,7 @@ async def test_counts_are_numbers_of_rows_by_label(store: SqlStore) -> None:
             Write(events=(told(), told())),
         ]
     )
-    [claimed] = await store.claim_deliveries(NOW, 1, LEASE)
+    [claimed] = await claim_any(store, NOW, 1)
     await store.settle([settlement(claimed, WorkState.DEAD)])
     for due_at in (NOW - HOUR, NOW + HOUR):
         thin = event()

@@ -34,9 +34,13 @@ def values_of(annotation: Any) -> st.SearchStrategy[Any]:
         return made(Target)
     if issubclass(annotation, StrEnum):
         return st.sampled_from(annotation)
-    return {type(None): st.none(), bool: st.booleans(), int: st.integers(0, 99), bytes: st.binary(max_size=5)}.get(
-        annotation, st.text(max_size=5)
-    )
+    return {
+        type(None): st.none(),
+        bool: st.booleans(),
+        int: st.integers(0, 99),
+        float: st.floats(0, 99),
+        bytes: st.binary(max_size=5),
+    }.get(annotation, st.text(max_size=5))
 
 
 def made(noun: Any) -> st.SearchStrategy[Any]:
@@ -51,7 +55,7 @@ def test_a_noun_comes_back_as_it_was(codec: Codec[Any], data: st.DataObject) -> 
     row = codec.encode(noun)
     names = [column.name for column in codec.table.columns if hasattr(codec._noun, column.name)]
     by_name = dict(zip(names, row, strict=True))
-    assert all(value is None or type(value) in (int, bool, str, bytes) for value in row)
+    assert all(value is None or type(value) in (int, float, bool, str, bytes) for value in row)
     assert codec.decode([by_name[column.name] for column in codec.columns]) == noun
 
 

@@ -9,10 +9,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 from bridge.store._claims import Claims
 from bridge.store._counts import Counting
+from bridge.store._erase import Erase
+from bridge.store._lanes import Lanes
 from bridge.store._prune import Prune
 from bridge.store._reads import Reads
+from bridge.store._replays import Replays
 from bridge.store._settle import Settles
 from bridge.store._sql import ListStatement, Replacement, Sql, Statement
+from bridge.store._stats import Stats
 from bridge.store._tables import events
 from bridge.store._writes import Accepts, Records
 from tests.store.conftest import FixedClock
@@ -42,12 +46,17 @@ def statements(holder: Any) -> Iterator[Statement]:
 def test_every_statement_can_be_said_in_every_dialect(dialect: Dialect) -> None:
     sql, clock = Sql(dialect), FixedClock()
     records, prune = Records(sql, clock), Prune(sql)
+    settles = Settles(sql, records, clock)
     holders = [
         records,
         Accepts(sql, records),
         Claims(sql, clock),
-        Settles(sql, Records(sql, clock), clock),
+        Lanes(sql, clock),
+        settles,
+        Replays(sql, records, settles),
+        Erase(sql, records),
         Reads(sql),
+        Stats(sql),
         Counting(sql, clock),
     ]
     every = [one for holder in [*holders, prune._statements] for one in statements(holder)]
@@ -58,9 +67,10 @@ def test_every_statement_can_be_said_in_every_dialect(dialect: Dialect) -> None:
 
 
 def test_claims_lock_their_rows_where_the_engine_can() -> None:
-    claims = Claims(Sql(DIALECTS[1]), FixedClock())
-    assert claims._due_commands.text.endswith("FOR UPDATE OF commands SKIP LOCKED")
-    assert claims._due_deliveries.text.endswith("FOR UPDATE OF deliveries SKIP LOCKED")
+    sql, clock = Sql(DIALECTS[1]), FixedClock()
+    assert Claims(sql, clock)._due.text.endswith("FOR UPDATE OF commands SKIP LOCKED")
+    for due in Lanes(sql, clock)._due.values():
+        assert due.text.endswith("FOR UPDATE OF deliveries SKIP LOCKED")
 
 
 @pytest.mark.parametrize(("number", "texts"), [(0, 0), (1, 1), (3, 1), (4, 1), (512, 1), (513, 2), (1500, 1)])

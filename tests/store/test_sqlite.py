@@ -1,6 +1,7 @@
 """What only SQLite has: the file and its lock, and that a commit which was answered survives the process."""
 
 import os
+import re
 import sqlite3
 import subprocess
 import sys
@@ -11,17 +12,18 @@ import pytest
 from sqlalchemy import bindparam, make_url
 
 from bridge.core.errors import StoreBusy, StoreError
-from bridge.core.model import Write
+from bridge.core.model import Lane, Write
 from bridge.ports import Acceptance, Find
 from bridge.store import open_store
-from bridge.store._claims import due_commands, due_deliveries
+from bridge.store._claims import due_commands
 from bridge.store._counts import _next_command, _next_delivery, _queues
 from bridge.store._inbound import Inbound, due_lookups
+from bridge.store._lanes import due_deliveries, due_destinations, due_since
 from bridge.store._reads import _parked, _tracked
 from bridge.store._sql import ListStatement, Sql, Statement
 from bridge.store.sqlite import SqliteDatabase
 from tests.store.conftest import FixedClock
-from tests.store.made import LEASE, NOW, acceptance, endpoint, event, lookup, told
+from tests.store.made import LEASE, NOW, acceptance, claim_any, endpoint, event, lookup, told
 
 pytestmark = pytest.mark.anyio
 
@@ -47,7 +49,7 @@ async def test_a_start_releases_the_leases_of_the_process_before(path: Path, clo
     await store.record([Write(endpoints=(endpoint(),), events=(told(),))])
     await store.accept([acceptance()], NOW)
     [command] = await store.claim_commands(NOW, 10, LEASE, ["genviral"])
-    [delivery] = await store.claim_deliveries(NOW, 10, LEASE)
+    [delivery] = await claim_any(store, NOW, 10)
     assert await store.lease("watch", "before", 60)
     received = event()
     held = lookup(received, lease_until=NOW + LEASE)
@@ -56,7 +58,7 @@ async def test_a_start_releases_the_leases_of_the_process_before(path: Path, clo
     store = await open_store(f"sqlite:///{path}", clock=clock)
     [again] = await store.claim_commands(NOW, 10, LEASE, ["genviral"])
     assert (again.command.id, again.command.version) == (command.command.id, command.command.version + 1)
-    assert [one.delivery.id for one in await store.claim_deliveries(NOW, 10, LEASE)] == [delivery.delivery.id]
+    assert [one.delivery.id for one in await claim_any(store, NOW, 10)] == [delivery.delivery.id]
     assert await store.lease("watch", "after", 60)
     assert await store.due_lookups(NOW, 10) == [replace(held, lease_until=None)]
     await store.close()
@@ -152,9 +154,7 @@ def _plans(path: Path, statement: Statement) -> str:
     ("statement", "index"),
     [
         (due_commands(), "commands USING INDEX commands_due (partner=? AND due_at<?)"),
-        (due_deliveries(), "deliveries USING INDEX deliveries_due (due_at<?)"),
         (_next_command(), "commands USING INDEX commands_due (partner=?)"),
-        (_next_delivery(), "deliveries USING INDEX deliveries_due"),
         (due_lookups([bindparam("busy")]), "lookups USING INDEX lookups_due (due_at<?)"),
         (_tracked(), "posts USING INDEX posts_tracked (partner=? AND poll_at<?)"),
         (_parked(), "commands USING INDEX commands_parked (id>?)"),
@@ -172,6 +172,30 @@ def test_due_work_is_found_by_an_index_and_without_sorting(path: Path, statement
     assert index in plan
     assert "TEMP B-TREE" not in plan
     assert "SCAN posts" not in plan
+
+
+IN_LANE = "next USING INDEX deliveries_due (lane=?{})"
+OF_ONE = "USING INDEX deliveries_due (lane=? AND destination=?{})"
+BEFORE = "earlier USING INDEX deliveries_ordered (destination=? AND ordered_by=? AND sequence<?)"
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+def test_deliveries_are_found_by_jumping_along_an_index(path: Path, lane: Lane) -> None:
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
+    made = (due_deliveries(lane), due_since(lane, [bindparam("one")]), _next_delivery(lane), due_destinations(lane))
+    due, line, first, names = (_plans(path, Statement(one, database.dialect)) for one in made)
+    database.close()
+    assert f"deliveries {OF_ONE.format(' AND due_at<?')}" in due
+    for plan, bound in ((line, " AND due_at<?"), (first, "")):
+        assert IN_LANE.format("") in plan
+        assert IN_LANE.format(" AND destination>?") in plan
+        assert f"first {OF_ONE.format(bound)}" in plan
+    assert "earlier" not in names
+    for plan in (due, line, first):
+        assert BEFORE in plan
+    for plan in (due, line, first, names):
+        assert "TEMP B-TREE" not in plan
+        assert not re.search("SCAN (next|first|earlier|deliveries)", plan)
 
 
 def test_objects_are_found_by_an_index(path: Path, clock: FixedClock) -> None:

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What the tests in this folder need beside pip: Node.js 18 or newer with npm, the locked packages, and PHP.
+# What the tests in this folder need beside pip: Node.js 18 or newer with npm, the locked packages, PHP and openssl.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -11,9 +11,9 @@ if ! newer; then
 fi
 newer || { echo 'tests/system needs Node.js 18 or newer' >&2; exit 1; }
 
-if ! command -v php >/dev/null; then
+if ! { command -v php && command -v openssl; } >/dev/null; then
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends php-cli
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends php-cli openssl
 fi
 
 # No package of the lock has to run anything of its own.

@@ -56,7 +56,7 @@ class Blog:
             accounts={"brand": {"partner": "genviral", "id": X}},
             sources={"blog": source | rules},
             watch={"tick": "100ms", "first_poll": "100ms", "max_poll": "200ms"},
-            network={"allow": ["127.0.0.0/8"], "allow_http": True},
+            network={"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
         )
         log = self._folder / f"bridge-{self._lives}.log"
         with running(log, "serve", "-c", str(config), environ=ENVIRON) as process:

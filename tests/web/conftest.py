@@ -12,13 +12,14 @@ from prometheus_client import CollectorRegistry
 
 from bridge.core.directory import NamedAccount
 from bridge.core.model import Endpoint, Write
-from bridge.core.rules import Limits, MediaRules, PublishRules, RetryRules, WatchRules
+from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, RetryRules, WatchRules
 from bridge.core.tokens import Token, Tokens
 from bridge.flows import Book, Kit
 from bridge.flows.act import Actions
 from bridge.flows.fetch import Fetcher
 from bridge.flows.ingest import Ingest
 from bridge.flows.publish import Publisher
+from bridge.flows.replay import Replayer
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
@@ -30,7 +31,7 @@ from bridge.simulator.genviral import app as simulated
 from bridge.sources.api import Api
 from bridge.store import migrate, open_store
 from bridge.web import ROUTES, Web, admin_app, public_app
-from tests.web.room import NOW, Checks, Clock, Room
+from tests.web.room import NOW, Checks, Clock, Room, a_flow_of_endpoints
 
 NAMES = (
     NamedAccount("brand-tiktok", "genviral", TIKTOK),
@@ -43,6 +44,7 @@ TOKENS = (
     ("secret-of-writer", Token("writer", frozenset({"publish"}))),
     ("secret-of-brand", Token("brand", frozenset({"publish", "read"}), ("brand-*",))),
     ("secret-of-admin", Token("admin", frozenset({"admin"}))),
+    ("secret-of-brand-admin", Token("brand-admin", frozenset({"admin"}), ("brand-*",))),
 )
 
 
@@ -92,6 +94,8 @@ async def room(clock: Clock, tmp_path: Path, migrated: Path, anyio_backend: str)
     web = Web(
         ingest=ingest,
         actions=Actions(kit),
+        endpoints=a_flow_of_endpoints(kit),
+        replayer=Replayer(kit, DeliverRules()),
         waiters=Waiters(store),
         store=store,
         metrics=metrics,

@@ -1,18 +1,30 @@
 """A bridge to call over HTTP, whose flows run when a test says so."""
 
 import asyncio
+import itertools
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
 from typing import Any
 
 import httpx
 import orjson
 
+from bridge.core.endpoint_fields import Known
+from bridge.core.endpoints import Sending
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, AttemptOutcome, WorkState
+from bridge.core.model import Attempt, AttemptOutcome, Endpoint, Lane, WorkState, Write
+from bridge.core.queries import Rooms
+from bridge.core.sealing import Sealer, Sendings
+from bridge.core.signing import secret_key
+from bridge.core.targets import Reachable
+from bridge.flows import Kit
+from bridge.flows.endpoints import Endpoints
 from bridge.flows.publish import Publisher
 from bridge.flows.watch import Watcher
-from bridge.ports import Settlement
+from bridge.ports import Settled, Settlement
 from bridge.simulator.genviral import TIKTOK, GenviralSimulator
 from bridge.web import Web
 
@@ -116,20 +128,66 @@ class Room:
         for _ in range(2):
             await self.watcher.accounts()
 
+    async def endpoint(self, name: str) -> Endpoint | None:
+        """Read an endpoint's row."""
+        return (await self.web.store.endpoints()).get(name)
+
+    async def change_endpoint(self, name: str, **fields: Any) -> None:
+        """Let a flow change an endpoint's row."""
+        row = (await self.web.store.endpoints())[name]
+        changed = replace(row, version=row.version + 1, **fields)
+        assert await self.web.store.record([Write(endpoints=(changed,))]) == [True]
+
+    def start_anew(self, **given: Any) -> None:
+        """Go on as a process that was started with another configuration of endpoints."""
+        object.__setattr__(self.web, "endpoints", a_flow_of_endpoints(self.web.ingest.kit, **given))
+
     async def fail_deliveries(self, reason: FailureReason = FailureReason.EXHAUSTED) -> int:
         """Let every due delivery die."""
         return await self.settle_deliveries(WorkState.DEAD, reason)
 
     async def settle_deliveries(self, state: WorkState, reason: FailureReason | None = None) -> int:
         """Let every due delivery end like this."""
-        claimed = await self.web.store.claim_deliveries(self.clock(), 100, timedelta(minutes=1))
+        rooms, lease = Rooms(total=100, each=100), timedelta(minutes=1)
+        claimed = [await self.web.store.claim_deliveries(self.clock(), lane, rooms, lease) for lane in Lane]
         items = []
-        for one in (item.delivery for item in claimed):
+        for one in (item.delivery for lane in claimed for item in lane):
             ended = {"state": state, "reason": reason, "settled_at": self.clock(), "version": one.version + 1}
             attempt = Attempt(one.id, one.calls, None, self.clock(), AttemptOutcome.FAILED, self.clock(), 500)
             items.append(Settlement(replace(one, attempts=one.attempts + 1, **ended), attempt))
-        assert all(await self.web.store.settle(items))
+        assert set(await self.web.store.settle(items)) <= {Settled.KEPT}
         return len(items)
+
+
+OPS_SECRET = "whsec_" + b64encode(b"what-signs-for-ops-at-noon-today").decode()
+SEALING_KEY = urlsafe_b64encode(b"k" * 32).decode()
+LOOPBACK = ip_network("127.0.0.0/8")
+
+
+class _Anybody(tuple[str, ...]):
+    """The names of all tokens that a test may think of."""
+
+    __slots__ = ()
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+
+ANYBODY = _Anybody()
+
+
+def a_flow_of_endpoints(kit: Kit, keys: Sequence[str] = (SEALING_KEY,), **given: Any) -> Endpoints:
+    """Endpoints over a kit, whose secrets are known beforehand; they may be at loopback, too."""
+    numbers = itertools.count(1)
+    sealer = Sealer(keys) if keys else None
+    parts = {
+        "known": Known(("genviral",), (), (), Reachable((LOOPBACK,), ports=())),
+        "sending": Sendings({"ops": Sending((secret_key(OPS_SECRET),))}, sealer),
+        "entropy": lambda size: next(numbers).to_bytes(size),
+        "disable_after": timedelta(days=5),
+        "owners": ANYBODY,
+    }
+    return Endpoints(kit, sealer=sealer, **{**parts, **given})
 
 
 def problem(answer: httpx.Response, status: int, slug: str) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import pytest
+from jsonschema import Draft202012Validator
 
 from bridge.core.model import Write
 from bridge.ports import Acceptance
@@ -84,7 +85,10 @@ async def test_an_unknown_event_is_not_found(room):
 
 
 async def test_every_type_of_event_is_explained(room):
-    types = {item["type"]: item["description"] for item in (await room.get("/v1/event-types"))["items"]}
+    types = {item["type"]: item for item in (await room.get("/v1/event-types"))["items"]}
 
-    assert types["post.posted"] == "is live on every account"
+    assert types["post.posted"]["description"] == "The post is live on every account."
+    assert (types["post.posted"]["family"], types["post.posted"]["since"]) == ("post", "0.1")
     assert len(types) > 30
+    for item in types.values():
+        Draft202012Validator(item["schema"]).validate(item["example"])

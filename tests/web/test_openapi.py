@@ -5,9 +5,11 @@ import re
 import pytest
 from starlette.routing import Route
 
+from bridge.core.events import EVENT_TYPES
 from bridge.web import _HANDLERS, ROUTES, public_app
 from bridge.web._table import ADMIN, PUBLIC
 from bridge.web.openapi import PARAMETERS, SCHEMAS, document
+from tests.schemas import faults
 from tests.web.room import problem
 
 pytestmark = pytest.mark.anyio
@@ -69,9 +71,21 @@ def test_an_operation_is_whole(path, method, operation):
     assert all(one["schema"] for one in parameters)
     assert operation["summary"].endswith(".")
     assert any(status.startswith("2") for status in operation["responses"])
-    assert "default" in operation["responses"]
+    assert "default" not in operation["responses"], "what may be answered is named, status by status"
     assert operation["security"] == ([] if not path.startswith("/v1") else operation["security"])
     assert operation["security"] or not path.startswith("/v1")
+
+
+def test_it_says_what_is_sent_and_what_the_answers_mean():
+    assert list(DOCUMENT["webhooks"]) == list(EVENT_TYPES)
+    assert document(ADMIN)["webhooks"] == {}
+    for name, methods in DOCUMENT["webhooks"].items():
+        sent = methods["post"]
+        assert [one["name"] for one in sent["parameters"]] == ["webhook-id", "webhook-timestamp", "webhook-signature"]
+        assert set(sent["responses"]) == {"2XX", "410", "429", "503", "default"}
+        body = sent["requestBody"]["content"]["application/json"]
+        assert faults(body["examples"]["example"]["value"]) == []
+        assert body["schema"]["properties"]["type"]["const"] == name
 
 
 @pytest.mark.parametrize("operation", [one for one in PUBLIC if one.scope], ids=lambda one: one.name)

@@ -69,10 +69,10 @@ class Said:
     def kept(self) -> tuple[str, bytes]:
         """The content type and the body that its event keeps.
 
-        Of several items the first keeps the request, each of the others its own part, or a request of 200 items would
-        be stored 200 times.
+        Of several items each keeps its own part: a request of 200 would be stored 200 times, and what one of them says
+        could not be erased without the others.
         """
-        if self.place > 1:
+        if self.place:
             return "application/json", orjson.dumps(self.item.raw)
         return self.raw.header("content-type") or "", self.raw.body
 

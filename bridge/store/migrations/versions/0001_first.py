@@ -46,13 +46,7 @@ def upgrade() -> None:
         sa.Column("answer", sa.Text(), nullable=True),
         sqlite_with_rowid=False,
     )
-    op.create_index(
-        "attempts_post",
-        "attempts",
-        ["post_id"],
-        sqlite_where=sa.text("post_id IS NOT NULL"),
-        postgresql_where=sa.text("post_id IS NOT NULL"),
-    )
+    _partial_index("attempts_post", "attempts", ["post_id"], "post_id IS NOT NULL")
     op.create_index("attempts_started", "attempts", ["started_at"])
     op.create_table(
         "causes",
@@ -75,6 +69,23 @@ def upgrade() -> None:
         sa.Column("enabled", sa.Boolean(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("created_at", sa.BigInteger(), nullable=True),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("allowed", sa.Text(), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("where", sa.Text(), nullable=False),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("group_s", sa.Float(), nullable=False),
+        sa.Column("rate", sa.Float(), nullable=True),
+        sa.Column("ordering", sa.Text(), nullable=False),
+        sa.Column("timeout_s", sa.Float(), nullable=True),
+        sa.Column("schedule_s", sa.Text(), nullable=False),
+        sa.Column("allow_http", sa.Boolean(), nullable=False),
+        sa.Column("sealed", sa.LargeBinary(), nullable=True),
+        sa.Column("failing_since", sa.BigInteger(), nullable=True),
+        sa.Column("warned", sa.Integer(), nullable=False),
+        sa.Column("held_until", sa.BigInteger(), nullable=True),
+        sa.Column("exhausted_at", sa.BigInteger(), nullable=True),
         sa.Column("sequence", sa.Integer(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
     )
@@ -100,15 +111,9 @@ def upgrade() -> None:
         sa.Column("warnings", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
     )
-    op.create_index(
-        "events_key",
-        "events",
-        ["key", "scope"],
-        unique=True,
-        sqlite_where=sa.text('"key" IS NOT NULL'),
-        postgresql_where=sa.text('"key" IS NOT NULL'),
-    )
+    _partial_index("events_key", "events", ["key", "scope"], '"key" IS NOT NULL', unique=True)
     op.create_index("events_received", "events", ["received_at"])
+    _partial_index("events_object", "events", ["object_id", "source"], "object_id IS NOT NULL")
     op.create_table(
         "keys",
         sa.Column("name", sa.Text(), primary_key=True, nullable=False),
@@ -139,22 +144,24 @@ def upgrade() -> None:
         sa.Column("created_at", sa.BigInteger(), nullable=False),
         sa.Column("body", sa.LargeBinary(), nullable=False),
         sa.Column("partner", sa.Text(), nullable=False),
-        sa.Column("platform", sa.Text(), nullable=False),
-        sa.Column("account", sa.Text(), nullable=False),
+        sa.Column("platforms", sa.Text(), nullable=False),
+        sa.Column("accounts", sa.Text(), nullable=False),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=False),
+        sa.Column("endpoint", sa.Text(), nullable=False),
         sa.Column("post_id", sa.Text(), nullable=True),
         sa.Column("event_id", sa.Text(), nullable=True),
     )
-    op.create_index(
-        "outbound_post",
-        "outbound_events",
-        ["post_id"],
-        sqlite_where=sa.text("post_id IS NOT NULL"),
-        postgresql_where=sa.text("post_id IS NOT NULL"),
-    )
+    _partial_index("outbound_post", "outbound_events", ["post_id"], "post_id IS NOT NULL")
     op.create_index("outbound_created", "outbound_events", ["created_at"])
     op.create_index("outbound_subject", "outbound_events", ["subject", "sequence"], unique=True)
+    op.create_table(
+        "outbound_bodies",
+        sa.Column("outbound_id", sa.Text(), sa.ForeignKey("outbound_events.id"), primary_key=True, nullable=False),
+        sa.Column("format", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("body", sa.LargeBinary(), nullable=False),
+        sqlite_with_rowid=False,
+    )
     op.create_table(
         "posts",
         sa.Column("id", sa.Text(), primary_key=True, nullable=False),
@@ -190,29 +197,10 @@ def upgrade() -> None:
         sa.Column("place", sa.Integer(), nullable=False),
     )
     op.create_index("posts_event", "posts", ["event_id"])
-    op.create_index(
-        "posts_partner_id",
-        "posts",
-        ["partner", "partner_id"],
-        unique=True,
-        sqlite_where=sa.text("partner_id IS NOT NULL"),
-        postgresql_where=sa.text("partner_id IS NOT NULL"),
-    )
+    _partial_index("posts_partner_id", "posts", ["partner", "partner_id"], "partner_id IS NOT NULL", unique=True)
     op.create_index("posts_state", "posts", ["partner", "state"])
-    op.create_index(
-        "posts_tracked",
-        "posts",
-        ["partner", "poll_at"],
-        sqlite_where=sa.text("poll_at IS NOT NULL"),
-        postgresql_where=sa.text("poll_at IS NOT NULL"),
-    )
-    op.create_index(
-        "posts_ended",
-        "posts",
-        ["ended_at"],
-        sqlite_where=sa.text("ended_at IS NOT NULL"),
-        postgresql_where=sa.text("ended_at IS NOT NULL"),
-    )
+    _partial_index("posts_tracked", "posts", ["partner", "poll_at"], "poll_at IS NOT NULL")
+    _partial_index("posts_ended", "posts", ["ended_at"], "ended_at IS NOT NULL")
     op.create_table(
         "commands",
         sa.Column("id", sa.Text(), primary_key=True, nullable=False),
@@ -238,20 +226,8 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
     )
-    op.create_index(
-        "commands_due",
-        "commands",
-        ["partner", "due_at"],
-        sqlite_where=sa.text("state = 'due'"),
-        postgresql_where=sa.text("state = 'due'"),
-    )
-    op.create_index(
-        "commands_parked",
-        "commands",
-        ["id"],
-        sqlite_where=sa.text("state = 'parked'"),
-        postgresql_where=sa.text("state = 'parked'"),
-    )
+    _partial_index("commands_due", "commands", ["partner", "due_at"], "state = 'due'")
+    _partial_index("commands_parked", "commands", ["id"], "state = 'parked'")
     op.create_index("commands_post", "commands", ["post_id", "number"], unique=True)
     op.create_table(
         "deliveries",
@@ -270,21 +246,18 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=True),
         sa.Column("settled_at", sa.BigInteger(), nullable=True),
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("format", sa.Text(), nullable=False),
+        sa.Column("lane", sa.Text(), nullable=False),
+        sa.Column("ordered_by", sa.Text(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
     )
-    op.create_index(
-        "deliveries_dead",
+    _partial_index("deliveries_dead", "deliveries", ["settled_at"], "state = 'dead'")
+    _partial_index("deliveries_due", "deliveries", ["lane", "destination", "due_at"], "state = 'due'")
+    _partial_index(
+        "deliveries_ordered",
         "deliveries",
-        ["settled_at"],
-        sqlite_where=sa.text("state = 'dead'"),
-        postgresql_where=sa.text("state = 'dead'"),
-    )
-    op.create_index(
-        "deliveries_due",
-        "deliveries",
-        ["due_at"],
-        sqlite_where=sa.text("state = 'due'"),
-        postgresql_where=sa.text("state = 'due'"),
+        ["destination", "ordered_by", "sequence"],
+        "state = 'due' AND ordered_by IS NOT NULL",
     )
     op.create_index("deliveries_outbound", "deliveries", ["outbound_id"])
     op.create_table(
@@ -298,6 +271,7 @@ def upgrade() -> None:
         sa.Column("listed", sa.Boolean(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
     )
+    _partial_index("objects_event", "objects", ["event_id"], "event_id IS NOT NULL")
     op.create_table(
         "lookups",
         sa.Column("id", sa.Text(), sa.ForeignKey("events.id"), primary_key=True, nullable=False),
@@ -313,20 +287,8 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.BigInteger(), nullable=True),
         sa.Column("version", sa.Integer(), nullable=False),
     )
-    op.create_index(
-        "lookups_due",
-        "lookups",
-        ["due_at"],
-        sqlite_where=sa.text("state = 'due'"),
-        postgresql_where=sa.text("state = 'due'"),
-    )
-    op.create_index(
-        "lookups_settled",
-        "lookups",
-        ["settled_at"],
-        sqlite_where=sa.text("settled_at IS NOT NULL"),
-        postgresql_where=sa.text("settled_at IS NOT NULL"),
-    )
+    _partial_index("lookups_due", "lookups", ["due_at"], "state = 'due'")
+    _partial_index("lookups_settled", "lookups", ["settled_at"], "settled_at IS NOT NULL")
     op.create_table(
         "feeds",
         sa.Column("source", sa.Text(), primary_key=True, nullable=False),
@@ -339,6 +301,28 @@ def upgrade() -> None:
         sa.Column("sent", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
     )
+    op.create_table(
+        "replays",
+        sa.Column("id", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("find", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("until", sa.BigInteger(), nullable=False),
+        sa.Column("missed", sa.Boolean(), nullable=False),
+        sa.Column("owner", sa.Text(), nullable=False),
+        sa.Column("state", sa.Text(), nullable=False),
+        sa.Column("cursor", sa.Text(), nullable=False),
+        sa.Column("total", sa.Integer(), nullable=False),
+        sa.Column("sent", sa.Integer(), nullable=False),
+        sa.Column("skipped", sa.Integer(), nullable=False),
+        sa.Column("detail", sa.Text(), nullable=False),
+        sa.Column("settled_at", sa.BigInteger(), nullable=True),
+        sa.Column("version", sa.Integer(), nullable=False),
+    )
+
+
+def _partial_index(name: str, table: str, columns: list[str], where: str, *, unique: bool = False) -> None:
+    condition = sa.text(where)
+    op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
 def downgrade() -> None:

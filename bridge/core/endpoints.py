@@ -1,0 +1,112 @@
+"""Which endpoint wants which event, and what an endpoint is sent with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from bridge.core.events import matches
+from bridge.core.model import Delivery, Endpoint, OutboundEvent
+from bridge.core.patterns import fits_any
+from bridge.core.platforms import family
+
+ENDPOINT = "endpoint"
+SUBSCRIPTION = "subscription"
+
+UNORDERED = "none"
+BY_SUBJECT = "subject"
+TEST = "webhook.test"
+"""Goes to the endpoint that it names, whatever that wants."""
+
+ORDERINGS = (UNORDERED, BY_SUBJECT)
+
+CONDITIONS = ("partner", "platform", "account", "source", "reason")
+"""What the conditions of an endpoint (`where`) may name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """What an endpoint's requests carry, and where to: signing keys, the newest first, and headers of its own.
+
+    `private_keys` are those of this bridge, which sign what goes to any endpoint (`core.public_keys`). `url` is the
+    whole address, of which the endpoint's row has only what may be shown.
+    """
+
+    keys: tuple[bytes, ...] = field(default=(), repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    private_keys: tuple[Ed25519PrivateKey, ...] = field(default=(), repr=False)
+    url: str = field(default="", repr=False)
+
+
+def wants(endpoint: Endpoint, event: OutboundEvent) -> bool:
+    """Say whether an endpoint wants an event; never one that tells of itself, and of tests only its own.
+
+    An endpoint that was made for somebody who may see some accounts only gets what tells of these alone.
+    """
+    if event.type == TEST:
+        return event.endpoint == endpoint.name
+    if event.endpoint == endpoint.name or not matches(endpoint.events, event.type):
+        return False
+    if not may_be_told(endpoint.allowed, event):
+        return False
+    return all(fits_any(patterns, _words(event, name)) for name, patterns in endpoint.where.items())
+
+
+def may_be_told(allowed: Sequence[str], event: OutboundEvent) -> bool:
+    """Say whether an event tells of nothing but accounts that these patterns allow; no patterns allow everything.
+
+    They are the `accounts` of a token, which the operator writes and `directory.may_use` reads the same way.
+    """
+    return not allowed or (
+        bool(event.accounts) and all(any(fnmatchcase(one, pattern) for pattern in allowed) for one in event.accounts)
+    )
+
+
+def _words(event: OutboundEvent, condition: str) -> tuple[str, ...]:
+    match condition:
+        case "platform":
+            return (*event.platforms, *map(family, event.platforms))
+        case "account":
+            return event.accounts
+        case "partner":
+            return (event.partner,)
+        case "source":
+            return (event.source,)
+        case _:
+            return (event.reason,)
+
+
+def due_at(endpoint: Endpoint, at: datetime) -> datetime:
+    """Return when an event of this instant is due: at once, or at the end of the window of its group."""
+    if not endpoint.group_s:
+        return at
+    window = timedelta(seconds=endpoint.group_s)
+    start = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    return at + (window - (at - start) % window)
+
+
+def ordered_by(endpoint: Endpoint, event: OutboundEvent) -> str | None:
+    """Return what an event must keep in order with; None when anything may overtake it."""
+    if endpoint.ordering != BY_SUBJECT:
+        return None
+    return f"post:{event.post_id}" if event.post_id else event.subject
+
+
+def delivery(delivery_id: str, event: OutboundEvent, endpoint: Endpoint) -> Delivery:
+    """Make the delivery of an event to an endpoint."""
+    return Delivery(
+        id=delivery_id,
+        outbound_id=event.id,
+        type=event.type,
+        destination_kind=endpoint.kind,
+        destination=endpoint.name,
+        subject=event.subject,
+        sequence=event.sequence,
+        due_at=event.created_at if event.type == TEST else due_at(endpoint, event.created_at),
+        # A replica whose clock is behind may tell of what came before the endpoint by its own time only.
+        created_at=max(event.created_at, endpoint.created_at or event.created_at),
+        format=endpoint.format,
+        ordered_by=ordered_by(endpoint, event),
+    )

@@ -1,0 +1,170 @@
+"""Deliver: due deliveries -> signed POST -> attempt; done, later, or dead with a reason.
+
+First tries and what is tried again have a lane each, so that neither waits for the other, and in a lane each endpoint
+has a share (`core.sharing`), so that one that hangs holds up nobody else.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime, timedelta
+from functools import partial
+
+from bridge.core.delivering import Outcome, is_for, is_well
+from bridge.core.endpoints import Sending
+from bridge.core.errors import FailureReason, StoreError
+from bridge.core.formats import GATHERS, parts
+from bridge.core.model import Endpoint, Lane
+from bridge.core.redact import Redactor
+from bridge.core.rules import DeliverRules
+from bridge.core.sharing import Shares
+from bridge.flows import Kit, Pump, log
+from bridge.flows.deliver._attempt import Attempted, Caller
+from bridge.flows.deliver._endpoints import Rows
+from bridge.flows.deliver._exhausted import Exhausted
+from bridge.flows.deliver._settle import Settler
+from bridge.net import GuardedClient
+from bridge.ports import ClaimedDelivery
+
+Batch = Sequence[ClaimedDelivery]
+"""What goes out in one request: one delivery, or several to an endpoint that gathers."""
+
+_SETTLING = timedelta(seconds=45)
+"""How much longer than a request may take a delivery is ours."""
+
+
+class Deliverer:
+    """Takes outbound events to their endpoints.
+
+    Args:
+        kit: what flows work with.
+        rules: how it is delivered.
+        client: carries the requests.
+        sending: finds what an endpoint's requests carry at an instant; raises `SealError`.
+        redactor: takes secrets out of what is kept of answers.
+    """
+
+    def __init__(
+        self,
+        kit: Kit,
+        rules: DeliverRules,
+        client: GuardedClient,
+        sending: Callable[[Endpoint, datetime], Sending],
+        redactor: Redactor,
+    ) -> None:
+        self.kit, self.rules, self.client = kit, rules, client
+        again = max(rules.concurrency // 4, 1)
+        sizes = {Lane.FIRST: rules.concurrency - again, Lane.AGAIN: again}
+        self.shares = Shares(sizes)
+        self.endpoints = Rows(kit, self.shares.healed)
+        self.dead_letters = Exhausted(kit, self.endpoints)
+        self.caller = Caller(kit.clock, rules, client, sending, redactor)
+        self.settler = Settler(kit, rules, self.endpoints, self.shares, self.dead_letters)
+        self.pumps = (self._pump(Lane.FIRST, sizes), self._pump(Lane.AGAIN, sizes))
+        # Two lanes that count room at once would each let a probe through.
+        self._claiming = asyncio.Lock()
+
+    def _pump(self, lane: Lane, sizes: dict[Lane, int]) -> Pump[Batch]:
+        return Pump(
+            partial(self.claim, lane),
+            self.act,
+            # Twice as many as may be posted at once: the others wait for their commit.
+            most=2 * sizes[lane],
+            rest_s=self._rest_s,
+            more=partial(self.shares.more, lane),
+        )
+
+    def wake(self) -> None:
+        """Look for work now."""
+        for pump in self.pumps:
+            pump.wake()
+
+    async def claim(self, lane: Lane, room: int) -> Sequence[Batch]:
+        """Claim due deliveries of a lane for as many requests; the claim has written their attempts as started."""
+        async with self._claiming:
+            rows = await self.endpoints.read_if_old()
+            now = self.kit.clock()
+            rooms = self.shares.rooms(lane, room, rows, now)
+            if not rooms.total:
+                return ()
+            longest_s = max((row.timeout_s or 0.0 for row in rows.values()), default=0.0)
+            lease = max(self.rules.timeout, timedelta(seconds=longest_s)) + _SETTLING
+            claimed = await self.kit.counted(self.kit.store.claim_deliveries(now, lane, rooms, lease))
+            if any(one.delivery.destination not in rows for one in claimed):
+                with suppress(StoreError):  # What was claimed is ours now, so it is attempted all the same.
+                    await self.endpoints.read()
+            batches = self._batches(claimed)
+            found = Counter(one.delivery.destination for one in claimed)
+            requests = Counter(batch[0].delivery.destination for batch in batches)
+            self.shares.took(lane, rooms, found, requests)
+            return batches
+
+    async def act(self, batch: Batch) -> None:
+        """Make one attempt and settle it. One that is cancelled stays `started`, and is made again."""
+        first = batch[0].delivery
+        began, held = self.kit.clock(), True
+        self.shares.began(first.lane, first.destination, began)
+        try:
+            endpoint = self.endpoints.rows.get(first.destination)
+            if endpoint is None or not endpoint.enabled:
+                endpoint = await self.endpoints.look(first.destination)
+            batch = await self._meant(batch, endpoint)
+            if endpoint is None or not batch:
+                return
+            attempted = await self.caller.call(batch, endpoint)
+            endpoint = self.endpoints.rows.get(first.destination)
+            if endpoint is not None and attempted.is_of(endpoint):
+                self._pace(first.destination, attempted)
+            if attempted.outcome.reason is None and endpoint is not None and is_well(endpoint):
+                # Nothing changes for the endpoint, so the next request need not wait for this one's commit.
+                held = False
+                self._release(first.lane, first.destination, began)
+            await self.settler.settle(batch, attempted)
+        finally:
+            if held:
+                self._release(first.lane, first.destination, began)
+
+    async def _meant(self, batch: Batch, endpoint: Endpoint | None) -> Batch:
+        """Return what may go to an endpoint; what it may not get, as an earlier one of its name was told it, dies."""
+        meant: list[ClaimedDelivery] = []
+        others: list[ClaimedDelivery] = []
+        for one in batch:
+            (meant if endpoint is not None and is_for(one.delivery, endpoint) else others).append(one)
+        if others:
+            now = self.kit.clock()
+            await self.settler.settle(others, Attempted(now, now, Outcome(FailureReason.ENDPOINT_DISABLED)))
+        return meant
+
+    def _pace(self, name: str, attempted: Attempted) -> None:
+        """Go faster or slower by how an attempt ended."""
+        outcome, now = attempted.outcome, attempted.ended_at
+        if outcome.reason is None:
+            if self.shares.worked(name):
+                log.info("endpoint.recovered", endpoint=name)
+        elif not outcome.ours:
+            self.shares.failed(name)
+            if outcome.slows and self.shares.slowed(name, now):
+                log.warning("endpoint.throttled", endpoint=name, status=outcome.status)
+
+    def _release(self, lane: Lane, name: str, began: datetime) -> None:
+        self.shares.ended(lane, name, began, self.endpoints.rows.get(name), self.kit.clock())
+        if self.shares.more(lane):
+            self.pumps[lane is Lane.AGAIN].wake()
+
+    def _rest_s(self) -> float:
+        return self.shares.rest_s(self.endpoints.rows, self.kit.clock())
+
+    def _batches(self, claimed: Sequence[ClaimedDelivery]) -> list[Batch]:
+        """Put together what goes out in one request; what one does not hold goes out in as many as it takes."""
+        batches: list[Batch] = []
+        together: dict[tuple[str, str], list[ClaimedDelivery]] = {}
+        for one in claimed:
+            delivery, row = one.delivery, self.endpoints.rows.get(one.delivery.destination)
+            if row is not None and row.group_s and delivery.format in GATHERS:
+                together.setdefault((delivery.destination, delivery.format), []).append(one)
+            else:
+                batches.append((one,))
+        for (_, name), many in together.items():
+            batches += [[many[number] for number in part] for part in parts(name, [one.body for one in many])]
+        return batches
