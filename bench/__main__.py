@@ -5,7 +5,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import accept, deliver, hook, idle
+from bench import accept, deliver, fanout, hanging, hook, idle
 from bench._run import Row
 
 OUT = Path(__file__).parent / "out" / "results.json"
@@ -13,7 +13,14 @@ OUT = Path(__file__).parent / "out" / "results.json"
 
 def main() -> int:
     """Measure what is named on the command line, else everything."""
-    measures = {"accept": accept.measure, "hook": hook.measure, "deliver": deliver.measure, "idle": idle.measure}
+    measures = {
+        "accept": accept.measure,
+        "hook": hook.measure,
+        "deliver": deliver.measure,
+        "fanout": fanout.measure,
+        "hanging": hanging.measure,
+        "idle": idle.measure,
+    }
     rows: list[Row] = []
     for name in sys.argv[1:] or measures:
         sys.stderr.write(f"measuring {name} ...\n")

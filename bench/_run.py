@@ -113,8 +113,13 @@ def config(
     sink_port: int,
     queue: int = 10_000_000,
     sources: Mapping[str, Any] | None = None,
+    endpoints: Mapping[str, str] | None = None,
 ) -> tuple[Path, dict[str, str]]:
-    """Write a configuration with one of each; returns its path and the environment that holds its secrets."""
+    """Write a configuration with one of each; returns its path and the environment that holds its secrets.
+
+    `endpoints` are the paths at the sink, by the endpoint's name.
+    """
+    sink = f"http://127.0.0.1:{sink_port}"
     tree = {
         "server": {"host": "127.0.0.1", "port": port},
         "database": {"url": f"sqlite:///{folder / 'bridge.db'}"},
@@ -127,8 +132,11 @@ def config(
             }
         },
         "accounts": {"brand": {"partner": "genviral", "id": ACCOUNT}},
-        "endpoints": {"ops": {"url": f"http://127.0.0.1:{sink_port}/hook", "secret": {"env": "BENCH_SECRET"}}},
-        "network": {"allow": ["127.0.0.0/8"], "allow_http": True},
+        "endpoints": {
+            name: {"url": sink + path, "secret": {"env": "BENCH_SECRET"}}
+            for name, path in (endpoints or {"ops": "/hook"}).items()
+        },
+        "network": {"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
         "sources": dict(sources or {}),
         "limits": {"queue": queue},
         "log": {"format": "json"},

@@ -25,8 +25,12 @@ def bare(port: int) -> None:
     uvicorn.run(app, host="127.0.0.1", port=port, loop="uvloop", http="httptools", log_level="error", access_log=False)
 
 
+HANG_S = 15.0
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
 class Sink(asyncio.Protocol):
-    """Answers 200 to each request as soon as its body is whole; understands Content-Length only."""
+    """Answers 200 to each request as soon as its body is whole, at `/hang` so much later; knows Content-Length only."""
 
     def __init__(self) -> None:
         self.buffer = b""
@@ -41,8 +45,16 @@ class Sink(asyncio.Protocol):
             length = int(self.buffer[start + 15 : self.buffer.find(b"\r\n", start)]) if start >= 0 else 0
             if len(self.buffer) < head + 4 + length:
                 return
+            hangs = self.buffer.startswith(b"POST /hang ")
             self.buffer = self.buffer[head + 4 + length :]
-            self.transport.write(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok")
+            if hangs:
+                asyncio.get_running_loop().call_later(HANG_S, self.answer)
+            else:
+                self.answer()
+
+    def answer(self) -> None:
+        if not self.transport.is_closing():
+            self.transport.write(OK)
 
 
 async def sink(port: int) -> None:
