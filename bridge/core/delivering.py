@@ -254,11 +254,6 @@ def counted(delivery: Delivery, endpoint: Endpoint | None) -> Delivery:
     return replace(delivery, settled_at=max(delivery.settled_at, told_at + timedelta(microseconds=1)))
 
 
-def is_for(delivery: Delivery, endpoint: Endpoint) -> bool:
-    """Say whether a delivery was made for an endpoint, not for an earlier one of its name."""
-    return endpoint.created_at is None or delivery.created_at >= endpoint.created_at
-
-
 def is_same(sent_to: Endpoint, endpoint: Endpoint) -> bool:
     """Say whether what an address answered still says something of an endpoint.
 

@@ -72,7 +72,7 @@ def find(known: Mapping[str, Endpoint], name: str, caller: Token) -> Endpoint:
     """
     endpoint = known.get(name)
     if endpoint is None or not is_for(endpoint, caller):
-        raise Problem(404, "no_such_endpoint", f"There is no endpoint {name[:60]!r}. GET /v1/endpoints lists them.")
+        raise missing(name)
     return endpoint
 
 
@@ -169,6 +169,11 @@ def refuse_secret(live: Secrets, secret: str, name: str, *, revoke: bool) -> Non
     if len(live.secrets) >= MOST_SECRETS and not revoke:
         detail = f"{len(live.secrets)} secrets of {name!r} sign already. Wait until the oldest has run out, or send "
         raise Problem(409, "too_many_secrets", detail + '{"revoke": true}: then only the new one signs.')
+
+
+def missing(name: str) -> Problem:
+    """Return the refusal of a name that no endpoint has."""
+    return Problem(404, "no_such_endpoint", f"There is no endpoint {name[:60]!r}. GET /v1/endpoints lists them.")
 
 
 def disabled(endpoint: Endpoint) -> Problem:

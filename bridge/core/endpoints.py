@@ -78,6 +78,11 @@ def _words(event: OutboundEvent, condition: str) -> tuple[str, ...]:
             return (event.reason,)
 
 
+def was_there(endpoint: Endpoint, at: datetime) -> bool:
+    """Say whether an endpoint was there at an instant; what one of its name had before it is not its own."""
+    return endpoint.created_at is None or endpoint.created_at <= at
+
+
 def due_at(endpoint: Endpoint, at: datetime) -> datetime:
     """Return when an event of this instant is due: at once, or at the end of the window of its group."""
     if not endpoint.group_s:

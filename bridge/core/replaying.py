@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from bridge.core.endpoints import TEST, may_be_told
+from bridge.core.endpoint_rules import missing
+from bridge.core.endpoints import TEST, may_be_told, was_there
 from bridge.core.errors import FailureReason, Fault, Problem
 from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Delivery, Endpoint, Json, OutboundEvent, Replay, WorkState
@@ -134,11 +135,6 @@ def obstacle(job: Replay, endpoints: Mapping[str, Endpoint]) -> str:
     return "" if endpoint.enabled else f"the endpoint {name} is disabled ({endpoint.reason or 'by_hand'})"
 
 
-def was_there(endpoint: Endpoint, at: datetime) -> bool:
-    """Say whether an endpoint was there at an instant; what one of its name had before it is not its own."""
-    return endpoint.created_at is None or endpoint.created_at <= at
-
-
 def may_go_again(endpoint: Endpoint, event: OutboundEvent) -> bool:
     """Say whether an endpoint may be told again what it was told; a test tells of nobody's account."""
     return event.type == TEST or may_be_told(endpoint.allowed, event)
@@ -167,7 +163,7 @@ def refuse_disabled(endpoints: Mapping[str, Endpoint], name: str) -> Endpoint:
     """
     endpoint = endpoints.get(name)
     if endpoint is None:
-        raise Problem(404, "no_such_endpoint", f"There is no endpoint {name[:60]!r}. GET /v1/endpoints lists them.")
+        raise missing(name)
     if not endpoint.enabled:
         detail = f"Endpoint {name!r} is disabled. POST /v1/endpoints/{name}/enable first."
         raise Problem(409, "endpoint_disabled", detail, extra={"reason": endpoint.reason})

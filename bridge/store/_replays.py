@@ -13,9 +13,8 @@ from sqlalchemy import Connection, Select, and_, bindparam, exists, func, or_, s
 from sqlalchemy.sql import ClauseElement
 
 from bridge.core import formats
-from bridge.core.endpoints import wants
+from bridge.core.endpoints import wants, was_there
 from bridge.core.model import Endpoint, Lane, OutboundEvent, Replay, WorkState, Write
-from bridge.core.replaying import was_there
 from bridge.ports import Due, Find
 from bridge.store._filters import delivery_conditions, replay_conditions
 from bridge.store._plan import Told, first_delivery_id

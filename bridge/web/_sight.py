@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bridge.core.endpoint_rules import is_for
-from bridge.core.endpoints import TEST
+from bridge.core.endpoints import TEST, was_there
 from bridge.core.model import Delivery, Endpoint
-from bridge.core.replaying import was_there
 from bridge.core.tokens import Token
 from bridge.web._call import Call, Web
 from bridge.web._shapes import Shape

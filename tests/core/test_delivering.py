@@ -14,7 +14,6 @@ from bridge.core.delivering import (
     counted,
     headers_of,
     health,
-    is_for,
     is_well,
     judge,
     label,
@@ -23,7 +22,7 @@ from bridge.core.delivering import (
     schedule_of,
     was_healed,
 )
-from bridge.core.endpoints import Sending
+from bridge.core.endpoints import Sending, was_there
 from bridge.core.errors import FailureReason
 from bridge.core.model import Delivery, Endpoint, Lane, WorkState
 from bridge.core.rules import DeliverRules
@@ -240,7 +239,7 @@ def test_who_ended_before_another_was_told_of_and_died_after_that_counts_as_the_
 def test_a_delivery_is_for_who_was_there_when_it_was_made():
     made_at = DELIVERY.created_at
     earlier, later = (replace(OPS, created_at=made_at + by * SECOND) for by in (0, 1))
-    assert [is_for(DELIVERY, one) for one in (OPS, earlier, later)] == [True, True, False]
+    assert [was_there(one, DELIVERY.created_at) for one in (OPS, earlier, later)] == [True, True, False]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from bridge.core.endpoints import was_there
 from bridge.core.errors import Problem
 from bridge.core.model import Endpoint, OutboundEvent, Replay
 from bridge.core.replaying import (
@@ -16,7 +17,6 @@ from bridge.core.replaying import (
     refuse_disabled,
     room,
     wanted,
-    was_there,
 )
 from tests.core.builders import DAY, HOUR, NOW
 

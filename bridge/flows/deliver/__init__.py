@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from bridge.core.delivering import Outcome, is_for, is_well
-from bridge.core.endpoints import Sending
+from bridge.core.delivering import Outcome, is_well
+from bridge.core.endpoints import Sending, was_there
 from bridge.core.errors import FailureReason, StoreError
 from bridge.core.formats import GATHERS, parts
 from bridge.core.model import Endpoint, Lane
@@ -130,7 +130,7 @@ class Deliverer:
         meant: list[ClaimedDelivery] = []
         others: list[ClaimedDelivery] = []
         for one in batch:
-            (meant if endpoint is not None and is_for(one.delivery, endpoint) else others).append(one)
+            (meant if endpoint is not None and was_there(endpoint, one.delivery.created_at) else others).append(one)
         if others:
             now = self.kit.clock()
             await self.settler.settle(others, Attempted(now, now, Outcome(FailureReason.ENDPOINT_DISABLED)))
