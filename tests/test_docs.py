@@ -650,6 +650,8 @@ def test_a_configuration_that_is_shown_loads(where, code, tmp_path):
     environ = {name: f"{secret}{number}" for number, name in enumerate(re.findall(r"{env: (\w+)}", code))}
     environ |= {name: secret for name in environ if "SECRET" in name}
     environ |= {name: "https://hooks.example.com/a" for name in environ if name.endswith("_WEBHOOK")}
+    environ |= {name: f"xoxb-1-{name}" for name in environ if name.endswith("BOT_TOKEN")}
+    environ |= {name: f"xapp-1-{name}" for name in environ if name.endswith("APP_TOKEN")}
     load(tmp_path / "bridge.yaml", environ, KINDS)
 
 

@@ -27,6 +27,7 @@ CONFIGURATION = {
     "partner": ("main", "second"),
     "endpoint": ("ops",),
     "job": ("watch",),
+    "socket": ("team",),
 }
 NOT_ZERO = {"bridge_build_info", "bridge_last_successful_poll_timestamp_seconds"}
 NO_COUNTS = Counts(posts={}, accounts={}, causes={}, queue={}, oldest={})
@@ -38,6 +39,7 @@ def metrics() -> Metrics:
         CollectorRegistry(),
         started=START,
         sources=CONFIGURATION["source"],
+        sockets=CONFIGURATION["socket"],
         partners=CONFIGURATION["partner"],
         endpoints=CONFIGURATION["endpoint"],
         routes=ROUTES,

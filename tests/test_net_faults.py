@@ -263,6 +263,16 @@ async def test_the_second_try_has_only_what_is_left_of_the_time():
     assert len(receiver.requests) == 3
 
 
+@pytest.mark.parametrize("case", GONE)
+async def test_what_must_not_be_done_twice_is_sent_once(case):
+    async with listening(in_turn(after_one(GONE[case]), answers(OK))) as receiver, open_client() as client:
+        await client.post(receiver.url, {}, b"1", 2.0)
+        with pytest.raises(NetError) as caught:
+            await client.post(receiver.url, {}, b"2", 2.0, again=False)
+
+    assert (caught.value.reason, receiver.connections, len(receiver.requests)) == (CLOSED, 1, 2)
+
+
 async def test_there_is_no_third_try():
     async with listening(in_turn(after_one(answers(b"")), answers(b""))) as receiver, open_client() as client:
         await client.post(receiver.url, {}, b"1", 2.0)

@@ -1,4 +1,4 @@
-"""The command line: `bridge serve | check | init | migrate | preview | simulate | demo | version`.
+"""The command line: `bridge serve | check | init | migrate | preview | slack | simulate | demo | version`.
 
 Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast.
 """
@@ -38,6 +38,7 @@ def _parser() -> argparse.ArgumentParser:
         _add_config(verbs.add_parser(name, help=text, description=text))
     _add_init(verbs.add_parser("init", help="write a first configuration from a partner's key"))
     _add_preview(verbs.add_parser("preview", help="show what a source would make of a payload"))
+    _add_slack(verbs.add_parser("slack", help="what Slack is to be told of this configuration"))
     demo = verbs.add_parser("demo", help="see it work, beside simulated partners; needs nothing else")
     demo.add_argument("--keep", action="store_true", help="leave it running and print the addresses")
     simulate = verbs.add_parser("simulate", help="run a stand-in for a partner")
@@ -77,3 +78,18 @@ def _add_preview(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--url", metavar="URL", help="where the service is; else `server` of the configuration")
     parser.add_argument("--token-env", default="BRIDGE_TOKEN", metavar="NAME", help="the token's variable: %(default)s")
     parser.add_argument("--json", action="store_true", help="show everything, as JSON")
+
+
+def _add_slack(parser: argparse.ArgumentParser) -> None:
+    things = parser.add_subparsers(dest="thing", required=True, metavar="WHAT")
+    text = (
+        "Print the manifest of the Slack app for this configuration: paste it where Slack makes apps from a manifest."
+    )
+    manifest = things.add_parser("manifest", help="print the manifest of the app", description=text)
+    _add_config(manifest)
+    manifest.add_argument("--name", metavar="NAME", help="the source of the kind slack, when there are several")
+    manifest.add_argument("--app", default="bridge", metavar="TEXT", help="what the app is called: %(default)s")
+    manifest.add_argument(
+        "--no-step", action="store_true", help="leave out the step for workflows: a plan without them"
+    )
+    manifest.add_argument("--json", action="store_true", help="as JSON instead of YAML")

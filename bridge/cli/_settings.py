@@ -10,10 +10,12 @@ from bridge.core.errors import SettingsError
 from bridge.settings import Settings, load
 
 
-def read(path: Path | None, environ: Mapping[str, str] | None = None) -> Settings | None:
+def read(
+    path: Path | None, environ: Mapping[str, str] | None = None, *, without_secrets: bool = False
+) -> Settings | None:
     """Return the settings, with the variables of this process or others; None after every fault was told."""
     try:
-        return load(path, os.environ if environ is None else environ, KINDS)
+        return load(path, os.environ if environ is None else environ, KINDS, without_secrets=without_secrets)
     except SettingsError as error:
         count = len(error.faults)
         sys.stderr.write(f"The configuration has {count} fault{'s' if count > 1 else ''}:\n")

@@ -175,6 +175,10 @@ def _post_lines(post: Mapping[str, Any]) -> Iterator[str]:
         yield f"  fault      {_sentence(fault['field'], fault['problem'], fault['remedy'])}"
     if post["fetches"]:
         yield f"  media      {len(post['fetches'])} to bring to the partner first"
+    if post["held"]:
+        held = post["held"]
+        until = f"until somebody approves it in {held['approve']}" if "approve" in held else f"until {held['goes_at']}"
+        yield f"  held       {until}"
     if post["not_before"]:
         yield f"  not before {post['not_before']}"
     if post["request"] is not None:

@@ -4,17 +4,22 @@ from collections.abc import Mapping
 from typing import Any
 
 from bridge.core.endpoint_rules import OWNER_GONE, UNCONFIGURED
+from bridge.core.endpoints import REPLY
 from bridge.core.errors import Fault, SettingsError
 from bridge.core.model import Endpoint
+from bridge.core.replaying import of_chat
 from bridge.core.sealing import Sealer, SealError
 from bridge.core.step import Step
+
+CONFIGURATION = "configuration"
+"""Who asks for what the configuration brings about."""
 
 
 def sync(step: Step, known: Mapping[str, Endpoint], wanted: Mapping[str, Mapping[str, Any]]) -> None:
     """Give every configured endpoint its row, and disable those that are configured no more.
 
     Only what the configuration says is written: that one is disabled, or how it fares, stays as it is. Endpoints that
-    were made over the API are left alone.
+    were made over the API are left alone. A chat that is configured again shows in its messages what they missed.
 
     Args:
         step: gathers the changes.
@@ -36,6 +41,8 @@ def sync(step: Step, known: Mapping[str, Endpoint], wanted: Mapping[str, Mapping
         changes = {key: value for key, value in {**fields, **back}.items() if getattr(endpoint, key) != value}
         if changes:
             step.edit(endpoint, **changes)
+        if back and endpoint.kind == REPLY:
+            step.add(of_chat(name, step.moment.new_id("rpl"), step.now, CONFIGURATION))
     for name, endpoint in known.items():
         if endpoint.configured and endpoint.enabled and name not in wanted:
             step.edit(endpoint, enabled=False, reason=UNCONFIGURED)

@@ -44,13 +44,23 @@ class Outcome:
     """How an attempt ended.
 
     `reason` is None for a success, `status` for an attempt without an answer. `asked` is the answer's Retry-After.
-    `detail` is what is known beyond the reason.
+    `detail` is what is known beyond the reason. `wait` says that nobody was asked, because it was too early: it is due
+    again after so long, and no try is used up; this goes before all else. `final` lets it die now, for its own reason.
+    `alone` says that this was about this delivery, and nothing is known of the endpoint's health.
     """
 
-    reason: FailureReason | None
+    reason: FailureReason | None = None
     status: int | None = None
     detail: str = ""
     asked: timedelta | None = None
+    wait: timedelta | None = None
+    final: bool = False
+    alone: bool = False
+
+    @property
+    def works(self) -> bool:
+        """Whether it was delivered."""
+        return self.reason is None and self.wait is None
 
     @property
     def slows(self) -> bool:
@@ -64,8 +74,27 @@ class Outcome:
 
     @property
     def ours(self) -> bool:
-        """Whether the endpoint was not asked, so that nothing is known of its health."""
-        return self.reason in _OURS
+        """Whether the endpoint was not asked, or what it said was of one delivery: nothing is known of its health."""
+        return self.reason in _OURS or self.alone or self.wait is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """An attempt, ended.
+
+    `answer` is the beginning of the answer's body, redacted. `sent_to` is the endpoint as it was then; None when
+    nothing was sent.
+    """
+
+    started_at: datetime
+    ended_at: datetime
+    outcome: Outcome
+    answer: str = ""
+    sent_to: Endpoint | None = None
+
+    def is_of(self, endpoint: Endpoint) -> bool:
+        """Say whether how it ended says something of an endpoint as it is now."""
+        return self.sent_to is not None and is_same(self.sent_to, endpoint)
 
 
 def answered(status: int, retry_after: str | None, now: datetime, rules: DeliverRules) -> Outcome:
@@ -104,12 +133,18 @@ def after(
     jitter: float,
     chance: float,
 ) -> Delivery:
-    """Return a delivery as it stands after an attempt: done, due again, or dead."""
+    """Return a delivery as it stands after an attempt: done, due again, or dead.
+
+    One that only has to wait keeps its lane: it was not tried.
+    """
+    if outcome.wait is not None:
+        again: dict[str, Any] = {"due_at": now + outcome.wait, "reason": outcome.reason, "lease_until": None}
+        return replace(delivery, version=delivery.version + 1, **again)
     attempts = delivery.attempts + 1
     counted: dict[str, Any] = {"attempts": attempts, "version": delivery.version + 1, "lease_until": None}
     if outcome.reason is None:
         return replace(delivery, state=WorkState.DONE, reason=None, settled_at=now, **counted)
-    if outcome.reason in _FINAL:
+    if outcome.final or outcome.reason in _FINAL:
         return replace(delivery, state=WorkState.DEAD, reason=outcome.reason, settled_at=now, **counted)
     pause = next_delivery(schedule, attempts, outcome.asked, jitter=jitter, chance=chance)
     if pause is None:
@@ -148,6 +183,8 @@ def judge(step: Step, endpoint: Endpoint, outcome: Outcome, breaker: timedelta |
         return
     if outcome.reason is None:
         _succeeded(step, endpoint)
+    elif outcome.reason is FailureReason.GONE and endpoint.kind == SUBSCRIPTION:
+        _drop(step, endpoint)
     elif outcome.reason is FailureReason.GONE:
         _disable(step, endpoint, outcome, FailureReason.GONE)
     else:
@@ -216,6 +253,20 @@ def _walk(step: Step, endpoint: Endpoint, outcome: Outcome, rules: DeliverRules)
         "repair it; what is due then goes out by itself.",
     }
     step.tell_endpoint(endpoint, "endpoint.failing", "enabled", "enabled", **facts)
+
+
+def _drop(step: Step, endpoint: Endpoint) -> None:
+    """Let a subscription go whose target says that it is over: its maker ends it that way, and nobody has to act.
+
+    The row is changed before it goes, so that one who asks for the same again at this moment is not overlooked.
+    """
+    step.edit(endpoint, enabled=False, reason=FailureReason.GONE, held_until=None)
+    step.drop_endpoint(endpoint.name)
+
+
+def is_dropped(endpoint: Endpoint) -> bool:
+    """Say whether a row is that of a subscription that has just gone."""
+    return endpoint.kind == SUBSCRIPTION and endpoint.reason == FailureReason.GONE
 
 
 def _disable(step: Step, endpoint: Endpoint, outcome: Outcome, reason: FailureReason) -> None:

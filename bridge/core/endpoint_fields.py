@@ -115,7 +115,9 @@ class EndpointFields:
     ] = field(default_factory=dict, repr=False)
     rate: Annotated[
         Annotated[float, Field(ge=0.001, le=10_000)] | None,
-        Field(description="Deliveries a second at most, such as 5, or 0.5 for one in two seconds; left out: any."),
+        Field(
+            description="Deliveries a second at most, of each replica: 5, or 0.5 for one in two seconds; left out: any."
+        ),
     ] = None
     ordering: Annotated[
         Literal["none", "subject"],

@@ -12,7 +12,7 @@ from typing import Any
 import orjson
 
 from bridge.core.endpoint_request import Asked
-from bridge.core.endpoints import ENDPOINT, SUBSCRIPTION
+from bridge.core.endpoints import ENDPOINT, REPLY, SUBSCRIPTION
 from bridge.core.errors import FailureReason, Fault, Problem
 from bridge.core.model import Endpoint
 from bridge.core.request import invalid
@@ -84,7 +84,7 @@ def changeable(known: Mapping[str, Endpoint], name: str, caller: Token) -> Endpo
     """
     endpoint = find(known, name, caller)
     if endpoint.configured:
-        detail = f"Endpoint {name!r} is one of the configuration. Edit it under `endpoints` and restart."
+        detail = f"Endpoint {name!r} is one of the configuration. Edit it under `{_section(endpoint)}` and restart."
         raise Problem(409, "endpoint_configured", detail)
     return endpoint
 
@@ -112,8 +112,24 @@ def switchable(known: Mapping[str, Endpoint], name: str, caller: Token, owners: 
         detail = f"The token {endpoint.owner[:60]!r}, which made {name!r}, left the configuration. Put it back under "
         raise Problem(409, "owner_gone", f"{detail}`tokens` and restart, or make the endpoint anew and delete this.")
     if endpoint.reason == UNCONFIGURED:
-        detail = f"Endpoint {name!r} left the configuration. Put it back under `endpoints` and restart."
+        section = _section(endpoint)
+        detail = f"Endpoint {name!r} left the configuration. Put it back under `{section}` and restart."
         raise Problem(409, "endpoint_configured", detail)
+    return endpoint
+
+
+def testable(known: Mapping[str, Endpoint], name: str, caller: Token) -> Endpoint:
+    """Return an endpoint that a test can go to: one that is enabled, and not a chat, which only shows its messages.
+
+    Raises:
+        Problem: 404, 409.
+    """
+    endpoint = find(known, name, caller)
+    if endpoint.kind == REPLY:
+        detail = f"{name!r} stands for the messages of a chat, and a test is none of them. Publish something there."
+        raise Problem(409, "no_test", detail)
+    if not endpoint.enabled:
+        raise disabled(endpoint)
     return endpoint
 
 
@@ -174,6 +190,11 @@ def refuse_secret(live: Secrets, secret: str, name: str, *, revoke: bool) -> Non
 def missing(name: str) -> Problem:
     """Return the refusal of a name that no endpoint has."""
     return Problem(404, "no_such_endpoint", f"There is no endpoint {name[:60]!r}. GET /v1/endpoints lists them.")
+
+
+def _section(endpoint: Endpoint) -> str:
+    """Return where in the configuration an endpoint stands: that of a chat comes with the chat's source."""
+    return "sources" if endpoint.kind == REPLY else "endpoints"
 
 
 def disabled(endpoint: Endpoint) -> Problem:

@@ -1,9 +1,11 @@
 """Which endpoint wants which event, and what an endpoint is sent with."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import lru_cache
+from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -14,13 +16,26 @@ from bridge.core.platforms import family
 
 ENDPOINT = "endpoint"
 SUBSCRIPTION = "subscription"
+REPLY = "reply"
+"""A chat that messages are kept up to date in: one row for each source that is one. It wants nothing by itself."""
 
 UNORDERED = "none"
 BY_SUBJECT = "subject"
 TEST = "webhook.test"
 """Goes to the endpoint that it names, whatever that wants."""
 
+WANTED = "reply.wanted"
+"""Asks that one message in a chat be brought up to date. It is no news to anybody, so it is none of `EVENT_TYPES`."""
+
 ORDERINGS = (UNORDERED, BY_SUBJECT)
+
+ZAPIER_RATE = 30.0
+"""How many requests a second one hook of Zapier takes.
+
+That is 9,000 in five minutes, below the 10,000 that all hooks of one user may get in that
+time. Source: https://help.zapier.com/hc/en-us/articles/29972220283789, read 2026-11.
+"""
+_ZAPIER = "hooks.zapier.com"
 
 CONDITIONS = ("partner", "platform", "account", "source", "reason")
 """What the conditions of an endpoint (`where`) may name."""
@@ -43,8 +58,11 @@ class Sending:
 def wants(endpoint: Endpoint, event: OutboundEvent) -> bool:
     """Say whether an endpoint wants an event; never one that tells of itself, and of tests only its own.
 
-    An endpoint that was made for somebody who may see some accounts only gets what tells of these alone.
+    An endpoint that was made for somebody who may see some accounts only gets what tells of these alone. What a chat
+    gets goes by its messages (`reply`), so it wants nothing.
     """
+    if endpoint.kind == REPLY or event.type == WANTED:
+        return False
     if event.type == TEST:
         return event.endpoint == endpoint.name
     if event.endpoint == endpoint.name or not matches(endpoint.events, event.type):
@@ -76,6 +94,21 @@ def _words(event: OutboundEvent, condition: str) -> tuple[str, ...]:
             return (event.source,)
         case _:
             return (event.reason,)
+
+
+def rate_of(endpoint: Endpoint) -> float | None:
+    """Return how many requests a second an endpoint may get: what it says, else what is known of its host."""
+    if endpoint.rate is not None or not _is_zapier(endpoint.url):
+        return endpoint.rate
+    return ZAPIER_RATE
+
+
+@lru_cache(maxsize=1024)
+def _is_zapier(url: str) -> bool:
+    try:
+        return (urlsplit(url).hostname or "").rstrip(".") == _ZAPIER
+    except ValueError:
+        return False
 
 
 def was_there(endpoint: Endpoint, at: datetime) -> bool:
@@ -115,3 +148,29 @@ def delivery(delivery_id: str, event: OutboundEvent, endpoint: Endpoint) -> Deli
         format=endpoint.format,
         ordered_by=ordered_by(endpoint, event),
     )
+
+
+def destination_of(source: str) -> str:
+    """Return the name of the endpoint row that stands for a chat; no configured endpoint can have it."""
+    return f"{REPLY}:{source}"
+
+
+def wanted_message(event: OutboundEvent) -> str:
+    """Return the id of the message that `WANTED` names."""
+    return event.subject.removeprefix(_MESSAGE)
+
+
+def reply(delivery_id: str, event: OutboundEvent, endpoint: Endpoint, message_id: str) -> Delivery:
+    """Make the delivery of an event to a message in a chat: it shows what is true when it is sent, so it needs no body.
+
+    Deliveries of one message go together, in whatever order they were made.
+    """
+    return replace(delivery(delivery_id, event, endpoint), ordered_by=message_key(message_id))
+
+
+def message_key(message_id: str) -> str:
+    """Return what the deliveries of a message have in common, and what is told of it is about."""
+    return f"{_MESSAGE}{message_id}"
+
+
+_MESSAGE = "message:"

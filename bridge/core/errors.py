@@ -72,6 +72,8 @@ class FailureReason(StrEnum):
     OTHER_WORKSPACE = "other_workspace"
     KEY_CONFLICT = "key_conflict"
     BRAKE = "brake"
+    HELD = "held"
+    NEEDS_APPROVAL = "needs_approval"
     NEEDS_HUMAN = "needs_human"
     TOO_LATE = "too_late"
     GAVE_UP = "gave_up"
@@ -170,6 +172,46 @@ class Fault:
         return told | ({"target": self.target} if self.target else {})
 
 
+MOST_DETAIL = 249
+"""How many characters a `detail` has at most. Zapier shows the first 250 of an error's text, and nothing else."""
+
+
+def summary(faults: Sequence[Fault]) -> str:
+    """Return what a `detail` says of faults: as many as fit, and as long as there is room what would be right.
+
+    The first comes before all others with its remedy; of those that do not fit their number is told.
+    """
+    parts: list[str] = []
+    for fault in faults:
+        said = _said(fault)
+        part = said if parts or not _fits([_mended(fault)], len(faults)) else _mended(fault)
+        if parts and not _fits([*parts, part], len(faults)):
+            break
+        parts.append(part)
+    for place, fault in enumerate(faults[1 : len(parts)], 1):
+        more = [*parts[:place], _mended(fault), *parts[place + 1 :]]
+        parts = more if _fits(more, len(faults)) else parts
+    return _listed(parts, len(faults))
+
+
+def _said(fault: Fault) -> str:
+    return f"{fault.field} {fault.problem}".strip()
+
+
+def _mended(fault: Fault) -> str:
+    return f"{_said(fault)}. {fault.remedy}" if fault.remedy else _said(fault)
+
+
+def _fits(parts: Sequence[str], total: int) -> bool:
+    return len(_listed(parts, total)) <= MOST_DETAIL
+
+
+def _listed(parts: Sequence[str], total: int) -> str:
+    ended = [part if part.endswith((".", "?")) else f"{part};" for part in parts[:-1]]
+    text = " ".join([*ended, *parts[-1:]])
+    return f"{text} (and {total - len(parts)} more)" if len(parts) < total else text
+
+
 class Problem(BridgeError):
     """An answer of our HTTP API that is not a success (RFC 9457).
 
@@ -189,7 +231,7 @@ class Problem(BridgeError):
         super().__init__(f"{status} {slug}: {detail}")
         self.status = status
         self.slug = slug
-        self.detail = detail if len(detail) < 250 else detail[:246] + "..."
+        self.detail = detail if len(detail) <= MOST_DETAIL else detail[: MOST_DETAIL - 3] + "..."
         self.errors = tuple(errors)
         self.retry_after = retry_after
         self.extra = dict(extra or {})

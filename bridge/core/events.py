@@ -14,12 +14,12 @@ from typing import Any
 import orjson
 
 from bridge.core.errors import FailureReason
-from bridge.core.model import Attempt, Delivery, OutboundEvent, WorkState
+from bridge.core.model import Attempt, Command, Delivery, OutboundEvent, WorkState
 from bridge.core.patterns import fits
 
 EVENT_TYPES: dict[str, str] = {
     "post.rejected": "will never be sent to the partner as it is",
-    "post.parked": "waits for an account, a key or a person",
+    "post.parked": "waits for an account, a key or a person, or is held for a while",
     "post.draft": "is a draft at the partner",
     "post.scheduled": "is scheduled at the partner",
     "post.pending": "is in the partner's queue",
@@ -94,7 +94,12 @@ def body_of(event_type: str, data: Mapping[str, Any], at: datetime) -> bytes:
     return orjson.dumps({"type": event_type, "timestamp": wire(at), "data": wire(data)})
 
 
-NEVER_TOLD_OF = ("delivery.", "endpoint.")
+def asked_by(command: Command) -> dict[str, str]:
+    """Return who asked for a command, as the fact `by`; nothing when no person did."""
+    return {"by": command.payload["by"]} if "by" in command.payload else {}
+
+
+NEVER_TOLD_OF = ("delivery.", "endpoint.", "reply.")
 """How the types of events begin of which it is not told that they could not be delivered."""
 
 

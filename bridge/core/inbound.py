@@ -3,6 +3,7 @@
 `RawRequest` -> `Verified` -> `Item`s. `SourceObject`, `Lookup` and `FeedState` are rows.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -32,12 +33,20 @@ class RawRequest:
 
 
 @dataclass(frozen=True, slots=True)
+class Person:
+    """What a chat knows of whoever speaks: an IANA zone, and by their ids the names of those whom the text mentions."""
+
+    timezone: str = ""
+    names: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class Verified:
-    """A request whose sender was checked. Only a source's `verify` makes one.
+    """A request whose sender was checked. Only a source's `verify` makes one, and whoever holds the line it came by.
 
     `scope` names who sent it (`token:zapier`, `source:blog`): dedupe keys are unique within it.
     `accounts` are the patterns of account names this sender may publish to; empty means all. `how` says for people what
-    was checked, without any of it.
+    was checked, without any of it. `person` is what was found out about who speaks, in a chat.
     """
 
     raw: RawRequest
@@ -45,6 +54,38 @@ class Verified:
     scope: str
     accounts: tuple[str, ...] = ()
     how: str = ""
+    person: Person | None = None
+
+
+REPLY, CARD, STEP = "reply", "card", "step"
+"""Kinds of messages: the answer to whoever asked, a card that asks for approval, and the end of a workflow's step."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReplyTo:
+    """Where in a chat whoever asked is told what becomes of it.
+
+    `channel` is one of the chat's, or a person's id for a direct message; `thread` the message to answer under, `user`
+    who asked. `address` is a secret: an address that takes answers for a while (`response_url`), or for a `step` the
+    token that ends it. `execution` is the run of the step. `asked` tells one asking from another where the same
+    may come twice without a key: the form that was filled in.
+    """
+
+    kind: str = REPLY
+    channel: str = ""
+    thread: str = ""
+    user: str = ""
+    address: str = field(default="", repr=False)
+    execution: str = ""
+    asked: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """Where a card shows what posts of a source wait for: the name of a chat's source, and a channel there."""
+
+    source: str
+    channel: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +102,7 @@ class Item:
     something to publish, in the words of the source's own `lookup`. `note` tells a person why nothing is published,
     or what to do about it. `withheld` says that it is out and that the configuration leaves it out all the same:
     what another way in shows of it is left out, too. `listed` says that it was read in a feed of what there is.
+    `reply_to` is where whoever asked is told what becomes of it, with `warnings` of what its source noticed.
     """
 
     intent: Intent
@@ -84,6 +126,8 @@ class Item:
     note: str = ""
     withheld: bool = False
     listed: bool = False
+    reply_to: ReplyTo | None = None
+    warnings: tuple[Json, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,9 @@ _SIGNS = frozenset(
 )  # fmt: skip
 """Names in a query that say that an address is signed or ends: S3, Google, CloudFront, Azure, Akamai, Discord ..."""
 
+_GUARDED = frozenset({"files.slack.com", "files.slack-gov.com"})
+"""Hosts that give a file only to whoever has a token for it: anybody else gets a page to log in."""
+
 _INNER = (".local", ".internal", ".lan", ".home", ".home.arpa", ".intranet", ".corp", ".private", ".localhost")
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+")
 
@@ -81,8 +84,13 @@ def is_signed(url: str) -> bool:
 
 
 def is_private(url: str) -> bool:
-    """Say whether an address is plainly not on the public internet, so that no partner can reach it."""
+    """Say whether no partner can fetch an address: it is not on the public internet, or asks for a token."""
     return _is_inner(urlsplit(url).netloc)
+
+
+def needs_token(url: str) -> bool:
+    """Say whether an address is at a host that gives its files only to whoever has a token."""
+    return host(urlsplit(url).netloc) in _GUARDED
 
 
 @lru_cache(maxsize=1024)
@@ -101,7 +109,7 @@ def _is_inner(netloc: str) -> bool:
     try:
         return not ip_address(name).is_global
     except ValueError:
-        return "." not in name or name.endswith(_INNER)
+        return "." not in name or name.endswith(_INNER) or name in _GUARDED
 
 
 def ending(url: str) -> str:

@@ -24,11 +24,14 @@ from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.inbound import FeedState as FeedState
 from bridge.core.inbound import Item as Item
 from bridge.core.inbound import Lookup as Lookup
+from bridge.core.inbound import Person as Person
 from bridge.core.inbound import RawRequest as RawRequest
+from bridge.core.inbound import ReplyTo as ReplyTo
 from bridge.core.inbound import SourceObject as SourceObject
 from bridge.core.inbound import Verified as Verified
 from bridge.core.outbound import Delivery as Delivery
 from bridge.core.outbound import Endpoint as Endpoint
+from bridge.core.outbound import Message as Message
 from bridge.core.outbound import OutboundEvent as OutboundEvent
 from bridge.core.outbound import Replay as Replay
 from bridge.core.states import AccountState as AccountState
@@ -68,7 +71,6 @@ class Event:
     object_id: str | None = None
     revision: str | None = None
     correlation: str | None = None
-    reply_to: Json | None = None
     traceparent: str | None = None
     warnings: tuple[Json, ...] = ()
     reason: str | None = None
@@ -110,11 +112,11 @@ class Post:
     `content` is what is to be published, in the partner-neutral words of the publish request (caption, media,
     music_url, tiktok, pinterest, settings, title, url, excerpt, tags). `partner` names the key. `external_id` is what
     the partner is given; `caller_id` is the caller's own. `sequence` counts the outbound events of this post and its
-    targets. `wanted_at` is when it should have gone (the schedule, else the accept). `read_at` is the start of the last
-    read that counted; `settled_at` the end of the last command: an older read is dropped. `poll_at` is when it is read
-    next, None when it is no longer watched. `in_flight_since` starts the clock for `post.stuck`. `hosted` maps the
-    addresses of media to what the partner keeps them as: None when the partner takes the addresses themselves, empty
-    while they have yet to be stored with it.
+    targets. `wanted_at` is when it should have gone (the schedule, else the accept; not before its hold is over).
+    `read_at` is the start of the last read that counted; `settled_at` the end of the last command: an older read is
+    dropped. `poll_at` is when it is read next, None when it is no longer watched. `in_flight_since` starts the clock
+    for `post.stuck`. `hosted` maps the addresses of media to what the partner keeps them as: None when the partner
+    takes the addresses themselves, empty while they have yet to be stored with it.
     """
 
     id: str
@@ -158,7 +160,8 @@ class Post:
 class Command:
     """Something to be done at a partner. Commands of one post run one at a time, in order of `number`.
 
-    `payload`: update `{changes, hosts}`; retry `{account_ids, manual}`; fetch, `progress`: `core.fetching`, `looking`.
+    `payload`: update `{changes, hosts}`; retry `{account_ids, manual}`; fetch, `progress`: `core.fetching`, `looking`;
+    of any, `by`: the person who asked. What is held: `core.holding`.
     `body` holds the frozen request bytes while an answer may be lost (re-sent as they are), first sent at `sent_at`.
     `cause` names the cause a parked command waits for (`account:KEY:ID`, `key:KEY`), empty when a person must decide.
     `attempts` counts tries that used up budget. A claim sets `lease_until` and raises `version`: it fences older ones.
@@ -295,7 +298,8 @@ class Write:
     When one row's version does not fit, or an inserted id exists already, nothing of this `Write` is kept and it is
     answered False; its neighbours are not touched. `attempts` are upserted by (`subject_id`, `number`). Each of
     `events` becomes a row and one delivery for each endpoint that wants it (`core.endpoints.wants`; enabled: due at
-    `created_at`, or at the end of its group's window; disabled: dead with reason `endpoint_disabled`).
+    `created_at`, or at the end of its group's window; disabled: dead with reason `endpoint_disabled`), and one for each
+    message that follows its `event_id`; `core.endpoints.WANTED` goes to the message that it names, and nowhere else.
     `free_keys` are event ids whose dedupe key becomes free. `kill_deliveries_of` names endpoints whose due deliveries
     die with reason `endpoint_disabled`. `drop_endpoints` names those whose row goes; their due deliveries die, too.
     """
@@ -311,6 +315,7 @@ class Write:
     lookups: tuple[Lookup, ...] = ()
     feeds: tuple[FeedState, ...] = ()
     replays: tuple[Replay, ...] = ()
+    messages: tuple[Message, ...] = ()
     events: tuple[OutboundEvent, ...] = ()
     free_keys: tuple[str, ...] = ()
     kill_deliveries_of: tuple[str, ...] = ()

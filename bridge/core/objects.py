@@ -4,6 +4,7 @@ Senders repeat themselves, send a page again with each edit, and keep no order; 
 revision and by where its posts stand.
 """
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,8 @@ _OPEN = frozenset({PostState.ACCEPTED, PostState.PARKED, PostState.DRAFT, PostSt
 _EPOCH = datetime.fromtimestamp(0, UTC)
 _MILLISECONDS = 10**11
 """A number of seconds that large lies in the year 5138: whoever writes one means milliseconds."""
+_EXACT = re.compile(r"(\d{1,10})\.(\d{6})", re.ASCII)
+"""Seconds since 1970 with their microseconds, as Slack numbers messages."""
 _SECONDS = 10**8
 """A smaller number is a count of versions, not a time."""
 _MARKS = frozenset({"fbclid", "gclid", "ref"})
@@ -32,7 +35,8 @@ _MARKS = frozenset({"fbclid", "gclid", "ref"})
 class Standing(Enum):
     """Where a post stands for its object.
 
-    Nothing of it is or will be live, its cancel is under way, it can still be changed, or it is out.
+    Nothing of it is or will be live, its cancel is under way, it can still be changed, or it is out. One that a person
+    dropped counts as out: what is saved again does not undo that by itself.
     """
 
     VOID = auto()
@@ -73,6 +77,10 @@ class Known:
         """Say where one of the posts stands."""
         return standing(post, self.commands.get(post.id, ()))
 
+    def was_dropped(self, post: Post) -> bool:
+        """Say whether a person ended one of the posts."""
+        return was_dropped(post, self.commands.get(post.id, ()))
+
     def has(self, wanted: Standing) -> bool:
         """Say whether any post stands like that."""
         return bool(self.all(wanted))
@@ -90,6 +98,8 @@ class Known:
 def standing(post: Post, commands: Sequence[Command]) -> Standing:
     """Say where a post stands; one that may be live counts as out."""
     was_live = any(target.state in LIVE or target.published_at is not None for target in post.targets)
+    if was_dropped(post, commands):
+        return Standing.OUT
     if post.state in _ENDED:
         return Standing.OUT if was_live else Standing.VOID
     if post.state is PostState.FAILED and not was_live:
@@ -98,6 +108,15 @@ def standing(post: Post, commands: Sequence[Command]) -> Standing:
     else:
         found = Standing.WAITING if post.state in _OPEN else Standing.OUT
     return Standing.LEAVING if found is Standing.WAITING and _is_leaving(post, commands) else found
+
+
+def was_dropped(post: Post, commands: Sequence[Command]) -> bool:
+    """Say whether a person ended a post, or the last retry of one that failed."""
+    if post.state is PostState.REJECTED:
+        return post.reason is FailureReason.DROPPED
+    retries = [command for command in commands if command.kind is CommandKind.RETRY]
+    last = max(retries, key=lambda command: command.number, default=None)
+    return post.gave_up and last is not None and last.reason is FailureReason.DROPPED
 
 
 def _is_leaving(post: Post, commands: Sequence[Command]) -> bool:
@@ -142,8 +161,8 @@ def decide(known: Known, intent: Intent, revision: str | None, repeat: Repeat) -
 def is_newer(revision: str | None, than: str | None) -> bool:
     """Say whether a revision is known to be later than another one of the same object.
 
-    Known are instants (ISO 8601, or seconds or milliseconds since 1970) and numbers that count up. Of anything else,
-    and of a time with an offset against one without, nobody can tell.
+    Known are instants (ISO 8601, or seconds, with six decimals or none, or milliseconds since 1970) and numbers that
+    count up. Of anything else, and of a time with an offset against one without, nobody can tell.
     """
     one, other = _comparable(revision), _comparable(than)
     return one is not None and other is not None and type(one) is type(other) and _is_later(one, other)
@@ -158,6 +177,8 @@ def _comparable(revision: str | None) -> datetime | int | None:
     text = (revision or "").strip()
     if text.isascii() and text.isdigit() and len(text) <= 15:
         return _instant(int(text)) if int(text) >= _SECONDS else int(text)
+    if exact := _EXACT.fullmatch(text):
+        return _EPOCH + timedelta(seconds=int(exact[1]), microseconds=int(exact[2]))
     try:
         return datetime.fromisoformat(text)
     except ValueError:

@@ -80,7 +80,8 @@ class OutboundEvent:
 class Delivery:
     """One outbound event on its way to one destination.
 
-    `destination_kind` is that of the endpoint (later also `reply`), `destination` its name. `reason` says why it is
+    `destination_kind` is that of the endpoint, `destination` its name; `reply` brings a message in a chat up to date,
+    which `ordered_by` names (`message:ID`), with whatever is true when it is sent. `reason` says why it is
     dead or was last put off. `attempts` are those since it was last sent anew, `calls` are all. `format` names its
     body. `ordered_by` is set for an endpoint with `ordering: subject`: what it must keep in order with (`post:ID` for
     a post and its targets, else the subject).
@@ -104,6 +105,43 @@ class Delivery:
     format: str = "standard"
     lane: Lane = Lane.FIRST
     ordered_by: str | None = None
+    version: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A message in a chat that follows what becomes of an event, brought up to date by deliveries; one row a message.
+
+    `source` is the chat's source, `kind` one of `inbound.REPLY`, `CARD`, `STEP`; `channel`, `thread`, `user`,
+    `address`, `execution` and `asked` as in `inbound.ReplyTo`. `address` is a secret, emptied once it is of no use;
+    `address_until` is when that is at the latest, `uses` counts how often it was used, `replaces` says that what is
+    sent there takes the place of our message rather than standing below it. `ts` is the chat's id of our message, empty
+    until we know it. `shown` is a hash of what it shows, `said` the word of the state that was last told where each
+    telling is a message of its own. `begun_at` is when a new message was begun to be posted whose id never came back:
+    it may be there. Whoever brings it up to date raises `version` and sets `lease_until` first, so that an older state
+    never overwrites a newer one.
+    """
+
+    id: str
+    event_id: str
+    source: str
+    kind: str
+    created_at: datetime
+    channel: str = ""
+    thread: str = ""
+    user: str = ""
+    address: str = field(default="", repr=False)
+    execution: str = ""
+    asked: str = ""
+    address_until: datetime | None = None
+    uses: int = 0
+    replaces: bool = False
+    ts: str = ""
+    shown: str = ""
+    said: str = ""
+    begun_at: datetime | None = None
+    lease_until: datetime | None = None
+    sequence: int = 0
     version: int = 1
 
 

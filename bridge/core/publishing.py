@@ -6,6 +6,8 @@ from datetime import datetime, timedelta
 from bridge.core import fetching, looking
 from bridge.core.accounts import block, count_failure, is_probe, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.events import asked_by
+from bridge.core.holding import inherited, let_go_at
 from bridge.core.model import (
     Account,
     Attempt,
@@ -74,7 +76,7 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
 
 def _wait_for_media(step: Step, command: Command, post: Post, rules: PublishRules) -> None:
     """Look again later whether its media are stored: a fetch that ends lets it go before. It does not wait for ever."""
-    if step.now - max(command.created_at, command.parked_at or command.created_at) > rules.expires_after:
+    if step.now - max(let_go_at(command), command.parked_at or command.created_at) > rules.expires_after:
         give_up(step, command, post)
     else:
         step.edit(command, due_at=step.now + fetching.WAIT, lease_until=None)
@@ -131,7 +133,8 @@ def split(step: Step, command: Command, post: Post, idle: list[Target]) -> None:
     keep, apart = (healthy, idle) if healthy else (idle[:1], idle[1:])
     for target in apart:
         new = _apart(step, post, target)
-        park_for_account(step, step.new_command(new, CommandKind.PUBLISH, step.now), new, target)
+        publish = step.new_command(new, CommandKind.PUBLISH, step.now, payload=inherited(command))
+        park_for_account(step, publish, new, target)
     post = step.edit(post, targets=tuple(keep))
     if healthy:
         step.edit(command, due_at=step.now, lease_until=None)
@@ -202,9 +205,9 @@ def succeed(step: Step, command: Command, post: Post, receipt: Receipt, watch: W
         case CommandKind.UPDATE:
             _updated(step, command, post, receipt, watch)
         case CommandKind.RETRY if receipt.accepted:
-            retried(step, post, tuple(command.payload.get("account_ids", ())), watch)
+            retried(step, post, tuple(command.payload.get("account_ids", ())), watch, **asked_by(command))
         case CommandKind.CANCEL if receipt.accepted:
-            _canceled(step, post)
+            _canceled(step, post, **asked_by(command))
         case _:
             _not_taken(step, command, post)
 
@@ -223,9 +226,8 @@ def _updated(step: Step, command: Command, post: Post, receipt: Receipt, watch: 
     wanted_at = step.now if at_once else when or post.wanted_at
     before = post.state
     post = step.edit(post, content=content, targets=targets, scheduled_at=when, wanted_at=wanted_at)
-    step.tell_post(
-        post, "post.updated", before, changed=sorted(command.payload.get("changes", {})), warnings=receipt.warnings
-    )
+    changed = sorted(command.payload.get("changes", {}))
+    step.tell_post(post, "post.updated", before, changed=changed, warnings=receipt.warnings, **asked_by(command))
     take(step, step.see(post), receipt, watch)
 
 
@@ -234,12 +236,12 @@ def _target(step: Step, post: Post, account_id: str) -> Target:
     return Target(account_id, platform=account.platform if account else "")
 
 
-def _canceled(step: Step, post: Post) -> None:
+def _canceled(step: Step, post: Post, **facts: str) -> None:
     before = post.state
     rows = tuple(replace(t, state=TargetState.CANCELED) if t.state not in LIVE else t for t in post.targets)
     ended = {"settled_at": step.now, "ended_at": step.now, "changed_at": step.now, "poll_at": None}
     post = step.edit(post, state=PostState.CANCELED, in_flight_since=None, targets=rows, **ended)
-    step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED)
+    step.tell_post(post, "post.canceled", before, reason=FailureReason.CANCELED, **facts)
 
 
 def _not_taken(step: Step, command: Command, post: Post) -> None:

@@ -33,6 +33,7 @@ _HINTS = (
         "whpk_",
         "xox",
         "xapp-",
+        "xwfp-",
         "bearer",
         "basic",
         "v1,",
@@ -68,7 +69,7 @@ _PATTERNS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(r"(?i)(bearer\s++)[A-Za-z0-9._~+/-]{6,}=*"), rf"\1{MARK}"),
     (re.compile(r"((?:gva|pe|sk|rk)_(?:live|test)_)[A-Za-z0-9][A-Za-z0-9._-]*"), rf"\1{MARK}"),
     (re.compile(r"(wh(?:sec|sk|pk)_)[A-Za-z0-9+/=_-]+"), rf"\1{MARK}"),
-    (re.compile(r"(xox[a-z]-|xapp-)[A-Za-z0-9-]+"), rf"\1{MARK}"),
+    (re.compile(r"(xox[a-z]-|xapp-|xwfp-)[A-Za-z0-9-]+"), rf"\1{MARK}"),
     (re.compile(r"((?<![A-Za-z0-9])v1a?,)[A-Za-z0-9+/]{20,}={0,2}"), rf"\1{MARK}"),
     (re.compile(r"((?:sha(?:1|256|512)|v0|v1)=)[0-9A-Za-z+/_-]{27,}=*"), rf"\1{MARK}"),
 )

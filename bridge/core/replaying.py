@@ -2,11 +2,11 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.core.endpoint_rules import missing
-from bridge.core.endpoints import TEST, may_be_told, was_there
+from bridge.core.endpoints import TEST, WANTED, may_be_told, was_there
 from bridge.core.errors import FailureReason, Fault, Problem
 from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Delivery, Endpoint, Json, OutboundEvent, Replay, WorkState
@@ -26,10 +26,13 @@ MOST_DUE_IN_ALL = 10_000
 in the queue, and an endpoint that is held would fill it."""
 
 _LONGEST = 200
+_CLOCKS_APART, _CHAT_MISSES = timedelta(minutes=1), timedelta(days=7)
+"""How old what a chat missed may be: nobody wants to read there what became of a post of last month."""
+
 _TIMES = ("since", "until", MISSED)
 _WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "state": ((WorkState.DEAD, WorkState.DONE), "Send dead or done."),
-    "type": (tuple(EVENT_TYPES), "GET /v1/event-types lists them."),
+    "type": ((*EVENT_TYPES, WANTED), "GET /v1/event-types lists them."),
     "reason": (tuple(FailureReason), "Send the `reason` that the deliveries have."),
 }
 
@@ -133,6 +136,15 @@ def obstacle(job: Replay, endpoints: Mapping[str, Endpoint]) -> str:
     if endpoint is None or not was_there(endpoint, job.created_at):
         return f"the endpoint {name} is there no more"
     return "" if endpoint.enabled else f"the endpoint {name} is disabled ({endpoint.reason or 'by_hand'})"
+
+
+def of_chat(name: str, replay_id: str, now: datetime, owner: str) -> Replay:
+    """Return the job that brings the messages of a chat up to date which missed something while it was disabled."""
+    find = {"destination": name, "state": str(WorkState.DEAD), "reason": str(FailureReason.ENDPOINT_DISABLED)}
+    since = (now - _CHAT_MISSES).isoformat()
+    # Another replica, whose clock may be ahead, has let some die a moment ago.
+    until = now + _CLOCKS_APART
+    return Replay(id=replay_id, find=find | {"since": since}, created_at=now, until=until, owner=owner)
 
 
 def may_go_again(endpoint: Endpoint, event: OutboundEvent) -> bool:

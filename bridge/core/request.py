@@ -23,7 +23,7 @@ from urllib.parse import urlsplit
 
 import orjson
 
-from bridge.core.errors import Fault, Problem
+from bridge.core.errors import Fault, Problem, summary
 from bridge.core.media import host
 from bridge.core.model import Json
 from bridge.core.platforms import platform_word
@@ -48,7 +48,7 @@ EDITABLE = (
 _OWN_NAME = {"text": "caption"}
 _SPACE = re.compile(r"\s")
 VIDEO = ("mp4", "mov", "m4v", "avi")
-_IMAGE = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "tif", "tiff", "bmp")
+IMAGE = ("jpg", "jpeg", "png", "webp", "avif", "heic", "heif", "gif", "tif", "tiff", "bmp")
 MOST_TITLE, MOST_EXCERPT = 1_000, 10_000
 """How many characters a title and an excerpt may have."""
 _FLAGS = {"true": True, "yes": True, "1": True, "on": True, "false": False, "no": False, "0": False, "off": False}
@@ -209,10 +209,8 @@ def _cleared(fields: Mapping[str, Any]) -> frozenset[str]:
 
 
 def invalid(faults: Sequence[Fault]) -> Problem:
-    """Return the 422 that lists these faults; the detail names the first ones."""
-    named = "; ".join(f"{fault.field} {fault.problem}" for fault in faults[:3])
-    more = f" (and {len(faults) - 3} more)" if len(faults) > 3 else ""
-    return Problem(422, "invalid_request", f"{named}{more}", errors=faults)
+    """Return the 422 that lists these faults; the detail names as many as it holds."""
+    return Problem(422, "invalid_request", summary(faults), errors=faults)
 
 
 def _refuse_unknown(reader: _Reader, known: Sequence[str]) -> None:
@@ -299,7 +297,7 @@ def _media(reader: _Reader) -> Json | None:
             reader.fault(f"media[{place}]" if len(urls) > 1 else "media", "is not an http(s) URL", _MEDIA_FORM)
         return None
     endings = {urlsplit(item).path.rsplit(".", 1)[-1].lower() for item in urls}
-    if endings <= set(_IMAGE):
+    if endings <= set(IMAGE):
         return {"type": "slideshow", "urls": list(urls)}
     if endings <= set(VIDEO) and len(urls) == 1:
         return {"type": "video", "url": urls[0]}

@@ -228,30 +228,34 @@ def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, 
     step.edit(post, targets=rows, gave_up=over, ended_at=step.now if over else None)
 
 
-def end(step: Step, command: Command, post: Post, reason: FailureReason, detail: str | None = None) -> None:
-    """End work that will not be done: a publish rejects its post, a retry gives its targets up.
+def end(
+    step: Step, command: Command, post: Post, reason: FailureReason, detail: str | None = None, **facts: object
+) -> None:
+    """End work that will not be done: a publish rejects its post, a retry gives its targets up; `facts` are told of it.
 
     So does a fetch whose post cannot be published without its media. A publish that the partner may have stored leaves
     its post unknown: its key stays taken, or the next request would make a second post.
     """
     step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
     if command.kind is CommandKind.PUBLISH and command.body is not None:
-        leave_unknown(step, command, post, reason, "the partner may have it, and was not asked again")
+        leave_unknown(step, command, post, reason, "the partner may have it, and was not asked again", **facts)
     elif command.kind is CommandKind.PUBLISH:
-        reject(step, post, reason)
+        reject(step, post, reason, None, **facts)
     elif command.kind is CommandKind.FETCH and _needs_fetch(command, step.see(post)):
-        reject(step, post, reason, detail)
+        reject(step, post, reason, detail, **facts)
     elif command.kind is CommandKind.RETRY:
-        _give_up_targets(step, post, still_failed(command, step.see(post)), reason)
+        _give_up_targets(step, post, still_failed(command, step.see(post)), reason, **facts)
 
 
-def leave_unknown(step: Step, command: Command, post: Post, reason: FailureReason, detail: str) -> None:
+def leave_unknown(
+    step: Step, command: Command, post: Post, reason: FailureReason, detail: str, **facts: object
+) -> None:
     """End a publish that may have been stored; its bytes stay frozen, should a person send it again."""
     step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now, lease_until=None)
     before = post.state
     ended = {"changed_at": step.now, "ended_at": step.now, "settled_at": step.now}
     post = step.edit(post, state=PostState.UNKNOWN, reason=reason, error=detail, **ended)
-    step.tell_post(post, "post.unknown", before, reason=reason, error=detail)
+    step.tell_post(post, "post.unknown", before, reason=reason, error=detail, **facts)
 
 
 def _needs_fetch(command: Command, post: Post) -> bool:
@@ -259,7 +263,7 @@ def _needs_fetch(command: Command, post: Post) -> bool:
     return unsent and "media" not in command.payload
 
 
-def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: FailureReason) -> None:
+def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: FailureReason, **facts: object) -> None:
     rows = tuple(
         replace(t, choice=Choice.GIVE_UP, retry_at=None) if t.account in ids else t for t in step.see(post).targets
     )
@@ -267,7 +271,7 @@ def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: Failure
     failed = [target for target in rows if target.state is TargetState.FAILED]
     if post.state in MISSED and not post.gave_up and all(target.choice == Choice.GIVE_UP for target in failed):
         step.edit(post, gave_up=True, ended_at=step.now)
-        step.tell_post(post, "post.gave_up", post.state, reason=reason)
+        step.tell_post(post, "post.gave_up", post.state, reason=reason, **facts)
 
 
 def reject(step: Step, post: Post, reason: FailureReason, error: str | None = None, **facts: object) -> None:

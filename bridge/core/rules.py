@@ -99,6 +99,22 @@ class SourceRules:
         Field(description="What is certain to fail: reject it, take it with warnings, or do not look."),
     ] = "reject"
     timezone: Annotated[Zone, Field(description="IANA zone of a time that has no offset and no timezone.")] = None
+    hold: Annotated[
+        Positive | None,
+        Field(description="How long a post waits here before it goes out by itself, for whoever has second thoughts."),
+    ] = None
+    approve: Annotated[
+        str | None,
+        Field(
+            min_length=2,
+            description="Slack channel where a card asks for approval; nothing goes out before. #social or an id; with "
+            "several Slack sources NAME:#social.",
+        ),
+    ] = None
+    card: Annotated[
+        str | None,
+        Field(min_length=2, description="Slack channel where a card shows what is held, as in approve."),
+    ] = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,7 +15,7 @@ An endpoint's room is the least of these:
 * **Its window**, over both lanes. It begins small, grows by one with every success that it was needed for, and is cut
   in half, with a short pause, when the endpoint says that it is given too much; from there it grows by one a round.
 * **Its breaker.** While the row says that it is held there is no room; after that one request has to succeed first.
-* **Its rate**, in requests a second, one second's worth of which may go at once.
+* **Its rate**, in requests a second: no second, wherever it begins, holds more of them than that (rounded up).
 """
 
 import math
@@ -24,6 +24,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from bridge.core.delivering import is_held, is_probed
+from bridge.core.endpoints import rate_of
 from bridge.core.formats import GATHERS
 from bridge.core.model import Endpoint, Lane
 from bridge.core.queries import Rooms
@@ -46,12 +47,17 @@ _REFILL_AT = 3
 """An endpoint that used up its room gets more when no more than one in so many of its requests are still under way:
 each claim is a write, and few large ones cost less than many small ones."""
 _REFILL_S = 0.05
-"""For how many seconds a rate fills up before it is worth a look."""
+"""For how many seconds at least a rate rests before it is looked at again."""
 
 
 def open_for(opened: int, chance: float) -> timedelta:
     """Return how long a breaker stays open that was opened so often before: 5 s * 2^opened, at most 5 min, + 20 %."""
     return spread(min(_HOLD_FIRST * 2 ** min(opened, 10), _HOLD_MOST), _JITTER, chance)
+
+
+def _span(rate: float) -> timedelta:
+    """Return how long as many requests take as a rate has in a second, rounded up."""
+    return timedelta(seconds=math.ceil(rate) / rate)
 
 
 @dataclass(slots=True)
@@ -99,17 +105,19 @@ class _Pace:
     window: float
     calm: float
     busy: int = 0
+    ready: int = 0
+    """How many of these have yet to begin."""
     slowed_from: float = 0.0
     paused_until: datetime | None = None
     failures: int = 0
     opened: int = 0
-    tokens: float | None = None
-    filled_at: datetime | None = None
+    recent: list[datetime] | None = None
+    """When what counts against its rate began, the oldest first; None where there is no rate."""
     idle_since: datetime | None = None
 
     def is_idle(self, now: datetime) -> bool:
         """Say whether nothing of this is worth keeping."""
-        well = not self.failures and self.tokens is None
+        well = not self.failures and not self.recent
         return well and self.idle_since is not None and now - self.idle_since > _FORGOTTEN
 
 
@@ -134,7 +142,7 @@ class Shares:
         gathering: set[str] = set()
         for name, endpoint in endpoints.items():
             gathers = bool(endpoint.group_s) and endpoint.format in GATHERS
-            plain = endpoint.held_until is None and endpoint.rate is None and not gathers
+            plain = endpoint.held_until is None and rate_of(endpoint) is None and not gathers
             if name in slow and not for_slow:
                 named[name] = 0
             elif not plain or name in self._paces:
@@ -165,12 +173,15 @@ class Shares:
             pool.total += count
             pace = self._pace(name)
             pace.busy += count
-            if pace.tokens is not None:
-                pace.tokens -= count
+            pace.ready += count
 
     def began(self, lane: Lane, name: str, now: datetime) -> None:
         """Note that one of the requests that were taken is under way."""
         self._pools[lane].begun.setdefault(name, []).append(now)
+        pace = self._pace(name)
+        pace.ready -= 1
+        if pace.recent is not None:
+            pace.recent.append(now)
 
     def ended(self, lane: Lane, name: str, began: datetime, endpoint: Endpoint | None, now: datetime) -> None:
         """Note that a request is over that began then, and whether that makes room for more of the same."""
@@ -245,9 +256,10 @@ class Shares:
         ends += [pace.paused_until for pace in self._paces.values() if pace.paused_until is not None]
         rests = [(end - now).total_seconds() for end in ends if end > now]
         for name, pace in self._paces.items():
-            rate = endpoints[name].rate if name in endpoints else None
-            if rate and pace.tokens is not None and pace.tokens < 1:
-                rests.append((max(1.0, rate * _REFILL_S) - pace.tokens) / rate)
+            rate = rate_of(endpoints[name]) if name in endpoints and not is_held(endpoints[name], now) else None
+            if rate and pace.recent is not None and len(pace.recent) + pace.ready >= math.ceil(rate):
+                oldest = pace.recent[0] if pace.recent else now
+                rests.append(max((oldest + _span(rate) - now).total_seconds(), _REFILL_S))
         return min(rests, default=math.inf)
 
     def _pace(self, name: str) -> _Pace:
@@ -268,20 +280,23 @@ class Shares:
         if name in pool.starved and own * _REFILL_AT > min(share, window):
             return 0
         room = min(window - busy, share - own)
-        if endpoint.rate:
-            room = min(room, int(self._tokens(endpoint, endpoint.rate, now)))
+        if rate := rate_of(endpoint):
+            room = min(room, self._allowed(endpoint, rate, now))
+        elif pace is not None:
+            # Without a rate nobody looks at it, and nobody would shorten it.
+            pace.recent = None
         return max(room, 0)
 
-    def _tokens(self, endpoint: Endpoint, rate: float, now: datetime) -> float:
-        """Return how many requests a rate allows at once, filled up to now."""
-        pace, most = self._pace(endpoint.name), max(rate, 1.0)
-        if pace.tokens is None or pace.filled_at is None:
-            pace.tokens = most
-        else:
-            gone_s = max((now - pace.filled_at).total_seconds(), 0.0)
-            pace.tokens = min(pace.tokens + gone_s * rate, most)
-        pace.filled_at = now
-        return pace.tokens
+    def _allowed(self, endpoint: Endpoint, rate: float, now: datetime) -> int:
+        """Return how many requests a rate allows now, after those of the last second (or of as long as one takes).
+
+        They count from when they began, and before that as long as they wait to: what is counted by when it was
+        claimed may reach the endpoint together with what was claimed a second later.
+        """
+        pace = self._pace(endpoint.name)
+        # A clock may go back; what was begun after now counts as just begun.
+        pace.recent = [min(began, now) for began in pace.recent or () if now - began < _span(rate)]
+        return math.ceil(rate) - len(pace.recent) - pace.ready
 
     def _forget(self, endpoints: Mapping[str, Endpoint], now: datetime) -> None:
         """Drop what is known of endpoints that are gone, or had nothing to do for a while and are well."""

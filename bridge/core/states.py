@@ -21,6 +21,10 @@ class PostState(StrEnum):
     UNKNOWN = "unknown"
 
 
+CHANGEABLE = frozenset({PostState.DRAFT, PostState.PENDING, PostState.SCHEDULED, PostState.FAILED, PostState.UNKNOWN})
+"""States in which a partner lets a post be edited or deleted (Genviral "Update post", "Delete posts")."""
+
+
 class TargetState(StrEnum):
     """Where one account's row inside a post stands."""
 
@@ -95,9 +99,13 @@ class Intent(StrEnum):
 
 
 class AttemptOutcome(StrEnum):
-    """How an attempt ended; `started` means the answer never came (a crash) or has not come yet."""
+    """How an attempt ended; `started` means the answer never came (a crash) or has not come yet.
+
+    `waited` says that nobody was asked, as it was too early; it is no failure, and uses up no try.
+    """
 
     STARTED = "started"
     OK = "ok"
     FAILED = "failed"
     LOST = "lost"
+    WAITED = "waited"

@@ -11,6 +11,14 @@ from typing import Any, TypeVar
 
 import orjson
 
+from bridge.core.causes import account_cause as account_cause
+from bridge.core.causes import freed_cause as freed_cause
+from bridge.core.causes import key_cause as key_cause
+from bridge.core.causes import plan_cause as plan_cause
+from bridge.core.causes import reconnect as reconnect
+from bridge.core.causes import remedy as remedy
+from bridge.core.causes import source_cause as source_cause
+from bridge.core.endpoints import WANTED, destination_of
 from bridge.core.errors import FailureReason
 from bridge.core.events import body_of, outbound, wire
 from bridge.core.model import (
@@ -24,6 +32,7 @@ from bridge.core.model import (
     FeedState,
     Key,
     Lookup,
+    Message,
     OutboundEvent,
     Post,
     PostState,
@@ -34,7 +43,7 @@ from bridge.core.model import (
     Write,
 )
 
-Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState, Replay)
+Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState, Replay, Message)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,54 +76,6 @@ def current(accounts: Mapping[str, Account], partner: str, account_id: str) -> A
             break
         account = accounts.get(f"{partner}:{account.replaced_by}")
     return account
-
-
-def account_cause(partner: str, account_id: str) -> str:
-    """Return the id of the cause "this account needs a person"."""
-    return f"account:{partner}:{account_id}"
-
-
-def key_cause(partner: str) -> str:
-    """Return the id of the cause "this key or its plan needs a person"."""
-    return f"key:{partner}"
-
-
-def plan_cause(partner: str) -> str:
-    """Return the id of the cause "this plan lacks something that some posts need"."""
-    return f"plan:{partner}"
-
-
-def source_cause(source: str) -> str:
-    """Return the id of the cause "more came from this source's feed than goes by itself"."""
-    return f"source:{source}"
-
-
-def freed_cause(cause_id: str) -> str:
-    """Return what stands for the cause of work that a person let go: it is never opened, so nothing holds it again."""
-    return f"{cause_id}:let_go"
-
-
-_REMEDY: Mapping[str, str] = {
-    "account": "Reconnect the account in the partner's dashboard; what waits for it then goes out by itself.",
-    "key": "Renew the key or the plan at the partner; what waits then goes out by itself.",
-    "plan": "Add the missing subscription at the partner; what waits is tried again by itself.",
-    "source": "Send or drop the posts that wait one by one, or let all of them go with POST /v1/causes/{id}/close.",
-    FailureReason.NOT_ALLOWED_NOW: "Set `writes: on` for this partner in the configuration; what waits is tried again.",
-    FailureReason.OTHER_WORKSPACE: "Put the former key back; to use this one, give it another name under `partners`.",
-}
-
-
-def remedy(kind: str, reason: FailureReason, cause_id: str = "") -> str:
-    """Return what a person can do about a cause of this kind that was opened for this reason."""
-    return (_REMEDY.get(reason) or _REMEDY[kind]).replace("{id}", cause_id)
-
-
-def reconnect(account_key: str) -> str:
-    """Return what a person can do about a dead account whose partner makes links to reconnect it."""
-    return (
-        f"POST /v1/accounts/{account_key}/reconnect-link makes a link, good for minutes, where a person reconnects it; "
-        "what waits for it then goes out by itself."
-    )
 
 
 class Step:
@@ -251,6 +212,14 @@ class Step:
         data = {"subject": {"kind": "endpoint", "id": endpoint.name}, "previous": previous, "current": current}
         self._tell(event_type, now.sequence, data | _common("") | facts, endpoint=endpoint.name)
 
+    def want_reply(self, message: Message) -> None:
+        """Ask that a message in a chat be brought up to date, though nothing was told of what it follows."""
+        now = self._next(message)
+        data = {"subject": {"kind": "message", "id": message.id}, "previous": None, "current": None}
+        data |= _common("") | {"source": message.source, "event_id": message.event_id}
+        about = {"event_id": message.event_id, "endpoint": destination_of(message.source)}
+        self._tell(WANTED, now.sequence, data, **about)
+
     def open_cause(self, cause_id: str, partner: str, reason: FailureReason, detail: str, **facts: Any) -> None:
         """Open a cause and tell it once; nothing when it is open already. `facts` say what waits."""
         known = self.world.causes.get(cause_id)
@@ -344,6 +313,7 @@ _FIELDS: Mapping[type, str] = {
     Lookup: "lookups",
     FeedState: "feeds",
     Replay: "replays",
+    Message: "messages",
 }
 """The field of a `Write` that takes rows of a type."""
 

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 from bridge.core.errors import FailureReason
+from bridge.core.holding import let_go_at
 from bridge.core.model import Command, CommandKind, Post, WorkState, Write
 from bridge.core.objects import Known, Standing
 from bridge.core.resume import reject
@@ -46,11 +47,11 @@ def _shares_account(one: Post, other: Post) -> bool:
 def gives_way(step: Step, command: Command, post: Post, known: Known, *, longest: timedelta) -> bool:
     """Say whether a claimed publish does not go now: it is put off while one of the posts in `known` is leaving.
 
-    It ends when one of them stays, or is still leaving after `longest`.
+    It ends when one of them stays, or is still leaving after `longest`, counted from when it may go.
     """
     leaving = known.all(Standing.LEAVING)
     stays = known.all(Standing.OUT) + known.all(Standing.WAITING)
-    if leaving and not stays and step.now - command.created_at <= longest:
+    if leaving and not stays and step.now - let_go_at(command) <= longest:
         detail = f"waits for the cancel of {leaving[0].id}"
         step.edit(command, due_at=step.now + _LOOK_AGAIN, lease_until=None, detail=detail)
         return True

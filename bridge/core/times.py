@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from contextlib import suppress
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from email.utils import parsedate_to_datetime
 from itertools import product
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -22,6 +22,30 @@ _SLASHES = re.compile(r"(\d{1,2})([/-])(\d{1,2})\2(\d{4})\b(.*)", re.ASCII)
 _NOISE = re.compile(r",|\b(?:mon|tues?|wed(?:nes)?|thu(?:rs)?|fri|sat(?:ur)?|sun)(?:day)?\b\.?|\bat\b", re.IGNORECASE)
 _ORDINAL = re.compile(r"\b(\d{1,2})(?:st|nd|rd|th)\b", re.ASCII | re.IGNORECASE)
 _NOON = re.compile(r"\b([ap])\.?m\.?$", re.ASCII | re.IGNORECASE)
+_CLOCK = re.compile(r"(?:at )?(?:(\d{1,2})[:.](\d{2})(?: ?([ap])\.?m\.?)?|(\d{1,2}) ?([ap])\.?m\.?|(noon))", re.ASCII)
+_DAY = re.compile(
+    r"(today|tonight|tomorrow|(?:(next|this|on) )?(mon|tue|wed|thu|fri|sat|sun)[a-z]*\.?),? (.+)", re.ASCII
+)
+_DAY_LAST = re.compile(r"(.+?),? ((?:(?:on|next|this) )?[a-z]{3,}\.?)", re.ASCII)
+_DAYS = {
+    **dict.fromkeys(("mon", "monday"), 0), **dict.fromkeys(("tue", "tues", "tuesday"), 1),
+    **dict.fromkeys(("wed", "weds", "wednesday"), 2), **dict.fromkeys(("thu", "thur", "thurs", "thursday"), 3),
+    **dict.fromkeys(("fri", "friday"), 4), **dict.fromkeys(("sat", "saturday"), 5),
+    **dict.fromkeys(("sun", "sunday"), 6),
+}  # fmt: skip
+_AHEAD = re.compile(r"in (?:(an?|\d{1,4}(?:\.\d)?) ?([a-z]+))(?:(?: and)? ?(\d{1,2}) ?([a-z]+)?)?", re.ASCII)
+_UNITS = {
+    **dict.fromkeys(("m", "min", "mins", "minute", "minutes"), timedelta(minutes=1)),
+    **dict.fromkeys(("h", "hr", "hrs", "hour", "hours"), timedelta(hours=1)),
+    **dict.fromkeys(("d", "day", "days"), timedelta(days=1)),
+    **dict.fromkeys(("w", "wk", "week", "weeks"), timedelta(weeks=1)),
+}
+_DIGIT = re.compile(r"\d")
+_TIMELY = re.compile(r"\d|now|noon|in an? |immediately", re.IGNORECASE)
+_CLOCKED = re.compile(r":\d|[ap]m$", re.IGNORECASE)
+"""What every plain time has in it, and what every form of `strptime` below ends with."""
+_FURTHEST = timedelta(days=366)
+_NOON_HOUR, _EVENING = 12, 16
 _DATES = ("%Y-%m-%d", "%Y/%m/%d", "%d.%m.%Y", "%B %d %Y", "%b %d %Y", "%d %B %Y", "%d %b %Y")
 _TIMES = ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M%p", "%I:%M:%S %p", "%I %p", "%I%p")
 
@@ -78,7 +102,7 @@ def loosely(text: str) -> str | None:
     than in Europe. Without an offset in the text there is none in what is returned.
     """
     written = " ".join(text.split())
-    if not 0 < len(written) <= _LONGEST:
+    if not 0 < len(written) <= _LONGEST or not _DIGIT.search(written):
         return None
     try:
         if epoch := _EPOCH.fullmatch(written):
@@ -90,6 +114,89 @@ def loosely(text: str) -> str | None:
         return None
     bare, offset = _without_offset(written)
     return next((f"{moment.isoformat()}{offset}" for moment in _read_bare(bare)), None)
+
+
+def spoken(text: str, now: datetime, timezone: str | None) -> str | None:
+    """Return as ISO 8601 when somebody means who says it at `now` in the IANA zone `timezone`; None when not plain.
+
+    Read are `now`, `in 2h`, `in 1 hour 30 min`, `18:00` (of tomorrow when today's has passed), `today 18:00`, `tomorrow
+    at 9:30am`, `monday 10:00` (today's while it is to come), `next friday 5pm` (of the week after this, which begins on
+    Monday), and what `loosely` reads. Today is whatever day it is there. What depends on the zone has no offset:
+    `parse_when` tells of changes of clocks.
+    """
+    said = " ".join(text.lower().split())
+    if not 0 < len(said) <= _LONGEST or not _TIMELY.search(said):
+        return None
+    if said in ("now", "right now", "immediately"):
+        return now.isoformat()
+    here = now.astimezone((zone(timezone) if timezone else None) or UTC)
+    if said.startswith("in "):
+        return _ahead(said, here)
+    return _on_a_day(said, here) or loosely(text)
+
+
+def _ahead(said: str, here: datetime) -> str | None:
+    """Read `in 2h`, `in an hour`, `in 1h30`, `in 1 hour and 30 minutes`; in days it is at the same time of day."""
+    found = _AHEAD.fullmatch(said)
+    unit = _UNITS.get(found[2]) if found else None
+    if found is None or unit is None:
+        return None
+    delay = (1.0 if found[1] in ("a", "an") else float(found[1])) * unit
+    if found[3]:
+        smaller = _UNITS.get(found[4]) if found[4] else timedelta(minutes=1) if found[2] == "h" else None
+        if smaller is None or smaller >= unit:
+            return None
+        delay += int(found[3]) * smaller
+    if delay > _FURTHEST:
+        return None
+    if unit >= timedelta(days=1):
+        return (here.replace(tzinfo=None) + delay).isoformat(timespec="seconds")
+    return (here.astimezone(UTC) + delay).isoformat(timespec="seconds")
+
+
+def _on_a_day(said: str, here: datetime) -> str | None:
+    """Read a time of day with a day before or after it, or with none; `here` is now, where it is said."""
+    if clock := _clock(said):
+        local = datetime.combine(here.date(), clock)
+        return (local if local > here.replace(tzinfo=None) else local + timedelta(days=1)).isoformat()
+    day = _DAY.fullmatch(said) or _DAY.fullmatch(_day_first(said))
+    clock = _clock(day[4]) if day else None
+    if day is None or clock is None:
+        return None
+    if day[3]:
+        return _on_a_weekday(day, clock, here)
+    evening = day[1] != "tonight" or clock.hour >= _EVENING
+    return datetime.combine(here.date() + timedelta(days=day[1] == "tomorrow"), clock).isoformat() if evening else None
+
+
+def _on_a_weekday(day: re.Match[str], clock: time, here: datetime) -> str | None:
+    number = _DAYS.get(day[1].rpartition(" ")[2].rstrip("."))
+    if number is None:
+        return None
+    monday = here.date() - timedelta(days=here.weekday())
+    local = datetime.combine(monday + timedelta(days=number), clock)
+    is_over = day[2] == "next" or local <= here.replace(tzinfo=None)
+    return (local + timedelta(weeks=is_over)).isoformat()
+
+
+def _day_first(said: str) -> str:
+    """Turn `18:00 tomorrow` and `9 am on friday` round."""
+    found = _DAY_LAST.fullmatch(said)
+    return f"{found[2]} {found[1]}" if found else said
+
+
+def _clock(said: str) -> time | None:
+    """Return the time of day that `18:00`, `9am`, `at 9.30 pm` or `noon` is."""
+    found = _CLOCK.fullmatch(said)
+    if found is None:
+        return None
+    if found[6]:
+        return time(12)
+    hour, minute, half = int(found[1] or found[4]), int(found[2] or 0), found[3] or found[5]
+    if half and not 1 <= hour <= _NOON_HOUR:
+        return None
+    hour = hour % _NOON_HOUR + _NOON_HOUR * (half == "p") if half else hour
+    return time(hour, minute) if hour < 24 and minute < 60 else None
 
 
 def _without_offset(text: str) -> tuple[str, str]:
@@ -108,9 +215,11 @@ def _read_bare(text: str) -> Iterator[datetime]:
         text = f"{slashes[4]}-{first}-{second}{slashes[5]}"
     text = _ORDINAL.sub(r"\1", " ".join(_NOISE.sub(" ", text).split()))
     text = _NOON.sub(r"\1m", text)
-    for date, time in product(_DATES, _TIMES):
+    if not _CLOCKED.search(text):
+        return
+    for date, clock in product(_DATES, _TIMES):
         with suppress(ValueError):
-            yield datetime.strptime(text, f"{date} {time}")  # noqa: DTZ007 - its offset is written after it.
+            yield datetime.strptime(text, f"{date} {clock}")  # noqa: DTZ007 - its offset is written after it.
 
 
 def _is_ambiguous(text: str) -> bool:

@@ -368,12 +368,12 @@ def take(step: Step, post: Post, receipt: Receipt, rules: WatchRules) -> Post:
     return step.see(post)
 
 
-def retried(step: Step, post: Post, accounts: tuple[str, ...], rules: WatchRules) -> None:
+def retried(step: Step, post: Post, accounts: tuple[str, ...], rules: WatchRules, **facts: str) -> None:
     """Apply a retry that the partner took: these targets wait again, and the post is in the partner's queue."""
     before = post.state
     rows = _waiting(post.targets, accounts)
     post = _move(step, post, PostState.PENDING, post.raw_status, settled_at=step.now, targets=rows)
-    step.tell_post(post, "post.retrying", before, account_ids=list(accounts))
+    step.tell_post(post, "post.retrying", before, account_ids=list(accounts), **facts)
     finish(step, post, rules)
 
 

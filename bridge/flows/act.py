@@ -3,13 +3,15 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import partial
 from typing import Any, TypeVar
 
 from bridge.core import actions
 from bridge.core.directory import Wanted, is_glob, may_use, resolve, targets
 from bridge.core.errors import Conflict, FailureClass, Fault, PartnerError, Problem
-from bridge.core.model import Account, Command, Json, Link, Post, Target
+from bridge.core.model import Account, Command, Event, Json, Link, Post, PostState, Target
 from bridge.core.planning import lateness
+from bridge.core.queries import Find
 from bridge.core.request import invalid, parse_request
 from bridge.core.step import Step
 from bridge.flows import Kit, log
@@ -21,6 +23,8 @@ Result = TypeVar("Result")
 class Actions:
     """Every method answers the post as it is afterwards, and the command that its partner gets, if any.
 
+    `by` is who asks, in words for people: it is kept and told with what follows.
+
     Raises (all): `Problem` 404 for an unknown post, 403 for one that the caller may not touch, 409 with the state when
     it is not allowed now, 422 with every fault.
     """
@@ -29,7 +33,7 @@ class Actions:
         self.kit = kit
 
     async def edit(
-        self, post_id: str, fields: Mapping[str, Any], allowed: Sequence[str]
+        self, post_id: str, fields: Mapping[str, Any], allowed: Sequence[str], by: str = actions.PERSON
     ) -> tuple[Post, Command | None]:
         """Change caption, media, accounts, schedule or settings."""
         request = parse_request(fields, editing=True)
@@ -49,29 +53,74 @@ class Actions:
                 raise invalid([late])
             self._check(post, actions.under_way(commands), changes, wanted)
             rows = targets(wanted) if wanted else None
-            return actions.edit(step, post, commands, changes, rows, hosts=self._hosts(post, changes, rows))
+            return actions.edit(step, post, commands, changes, rows, hosts=self._hosts(post, changes, rows), by=by)
 
-        return await self._act("edited", post_id, allowed, decide)
+        return await self._act("edited", post_id, allowed, decide, by)
 
-    async def cancel(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
+    async def cancel(
+        self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON
+    ) -> tuple[Post, Command | None]:
         """Take a post back before it goes out."""
-        return await self._act("canceled", post_id, allowed, actions.cancel)
+        return await self._act("canceled", post_id, allowed, partial(actions.cancel, by=by), by)
 
-    async def retry(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
-        """Try it again, with a fresh budget."""
-        return await self._act("retried", post_id, allowed, actions.retry)
+    async def retry(
+        self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON
+    ) -> tuple[Post, Command | None]:
+        """Try it again, with a fresh budget; nothing is sent that was asked for anew since, and goes."""
+        post = await self._post(post_id, allowed)
+        if post.partner_id is None and post.state is PostState.REJECTED:
+            await self._refuse_overtaken(post)
+        return await self._act("retried", post_id, allowed, partial(actions.retry, by=by), by)
 
-    async def send(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
-        """Let parked work go now."""
-        return await self._act("sent", post_id, allowed, lambda step, post, rows: actions.send(step, post, rows)[0])
+    async def _refuse_overtaken(self, post: Post) -> None:
+        """Refuse what another event has posts for now: a request that was free to come again, or a page saved anew."""
+        found = await self.kit.store.event(post.event_id)
+        if found is None:
+            return
+        event, _ = found
+        for event_id in await self._others(event):
+            other = await self.kit.store.event(event_id)
+            for one in other[1] if other is not None else ():
+                if actions.goes(one):
+                    detail = f"The same goes out as {one.id} of {event_id}, which is {one.state}. GET it for its state."
+                    raise Problem(409, "asked_anew", detail, extra={"post_id": one.id, "event_id": event_id})
 
-    async def drop(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
+    async def _others(self, event: Event) -> set[str]:
+        """Return the later events that have what an event once had: its key, its request, or its object."""
+        store, found = self.kit.store, set[str]()
+        if event.key is None:
+            # Whose key is gone let go of it to another.
+            for one in await store.find_events(Find(source=event.source, since=event.received_at, limit=_LATER)):
+                said = one.scope == event.scope
+                if said and (one.fingerprint == event.fingerprint or _same(one.external_id, event.external_id)):
+                    found.add(one.id)
+        if event.object_id:
+            rows = await store.objects(event.source, [event.object_id])
+            found |= {row.event_id for row in rows if row.event_id is not None}
+        return found - {event.id}
+
+    async def send(
+        self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON, version: int | None = None
+    ) -> tuple[Post, Command | None]:
+        """Let parked work go now; of what is held this is the approval.
+
+        With a `version` only while the post is still the one that was looked at.
+        """
+
+        def decide(step: Step, post: Post, commands: list[Command]) -> Command | None:
+            if version not in (None, post.version):
+                raise Problem(409, "changed_meanwhile", "It was changed just now. Look at it again.")
+            return actions.send(step, post, commands, by=by)[0]
+
+        return await self._act("sent", post_id, allowed, decide, by)
+
+    async def drop(self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON) -> tuple[Post, Command | None]:
         """End parked work for good."""
-        return await self._act("dropped", post_id, allowed, actions.drop)
+        return await self._act("dropped", post_id, allowed, partial(actions.drop, by=by), by)
 
-    async def live(self, post_id: str, allowed: Sequence[str]) -> tuple[Post, Command | None]:
+    async def live(self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON) -> tuple[Post, Command | None]:
         """Take a person's word that a failure of unknown outcome went out."""
-        return await self._act("confirmed", post_id, allowed, actions.is_live)
+        return await self._act("confirmed", post_id, allowed, partial(actions.is_live, by=by), by)
 
     async def reconnect_link(self, word: str, allowed: Sequence[str]) -> tuple[Account, Link]:
         """Make an address where a person reconnects an account, given our name, `KEY:ID`, or the partner's id alone.
@@ -176,6 +225,7 @@ class Actions:
         post_id: str,
         allowed: Sequence[str],
         decide: Callable[[Step, Post, list[Command]], Command | None],
+        by: str,
     ) -> tuple[Post, Command | None]:
         await self._post(post_id, allowed)
 
@@ -191,6 +241,7 @@ class Actions:
                 log.info(
                     "post.changed",
                     action=word,
+                    by=by,
                     post_id=post_id,
                     state=post.state,
                     command_id=command.id if command else None,
@@ -198,6 +249,13 @@ class Actions:
                 return post, command
         raise Conflict("the post changed each time")
 
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one is not None and one == other
+
+
+_LATER = 200
+"""How many later events of a source are looked at for one that took over a key."""
 
 _CHANGES = ("caption", "media", "scheduled_at", "music_url", "tiktok", "pinterest", "settings")
 

@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 from bridge.core import endpoint_rules as rules
 from bridge.core.endpoint_fields import Known
 from bridge.core.endpoint_request import Asked, parse_changes, parse_endpoint, parse_rotation, parse_subscription
-from bridge.core.endpoints import ENDPOINT, SUBSCRIPTION, TEST, Sending
+from bridge.core.endpoints import ENDPOINT, REPLY, SUBSCRIPTION, TEST, Sending
 from bridge.core.errors import Conflict, FailureReason, Fault, Problem
 from bridge.core.formats import SLACK
 from bridge.core.model import Attempt, Delivery, Endpoint
+from bridge.core.replaying import of_chat
 from bridge.core.request import invalid
 from bridge.core.sealing import Sealer, SealError, Secret, Secrets
 from bridge.core.states import WorkState
@@ -144,10 +145,15 @@ class Endpoints:
         log.info("endpoint.deleted", endpoint=name, by=caller.name)
 
     async def enable(self, name: str, caller: Token) -> Endpoint:
-        """Let an endpoint have deliveries again, as if it had never failed."""
+        """Let an endpoint have deliveries again, as if it had never failed.
+
+        The messages of a chat show what they missed, without anybody asking for that: people look at them.
+        """
 
         def decide(step: Step, known: Mapping[str, Endpoint]) -> Endpoint:
             endpoint = rules.switchable(known, name, caller, self._owners)
+            if endpoint.kind == REPLY and not endpoint.enabled:
+                step.add(of_chat(name, step.moment.new_id("rpl"), step.now, caller.name))
             return step.edit(endpoint, **self._switched(step, endpoint, on=True))
 
         endpoint = await self._act(decide)
@@ -196,9 +202,7 @@ class Endpoints:
 
         def decide(step: Step, known: Mapping[str, Endpoint]) -> None:
             nonlocal event_id
-            endpoint = rules.find(known, name, caller)
-            if not endpoint.enabled:
-                raise rules.disabled(endpoint)
+            endpoint = rules.testable(known, name, caller)
             step.tell_endpoint(endpoint, TEST, "enabled", "enabled", message=_GREETING)
             [event] = step.write().events
             event_id = event.id
@@ -228,7 +232,8 @@ class Endpoints:
     async def subscribe(self, fields: Mapping[str, Any], caller: Token) -> Made:
         """Make a subscription, or find the one that the caller has for the very same thing, and see that it works.
 
-        One that a person disabled stays disabled. Those whose target wanted no more (410) go at this occasion.
+        One that a person disabled stays disabled. Those that an older version only disabled when their target said 410
+        go at this occasion.
 
         Raises:
             Problem: 422 with every fault; 409 `too_many_subscriptions` or `no_secret_key`.

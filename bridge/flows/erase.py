@@ -1,12 +1,13 @@
 """Erase: what a post or an event said goes everywhere; that it was there stays."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bridge.core.erasing import may_see, refuse_open
 from bridge.core.errors import Problem, StoreOvertaken
 from bridge.core.model import Post
+from bridge.core.step import Step
 from bridge.core.tokens import Token
-from bridge.flows import Kit, log
+from bridge.flows import TRIES, Kit, log
 
 _TRIES = 3
 
@@ -34,9 +35,22 @@ async def erase(kit: Kit, subject_id: str, caller: Token) -> Mapping[str, int]:
         if erased is None:
             raise _unknown(subject_id)
         log.warning("subject.erased", subject=subject_id, rows=dict(erased), by=caller.name)
+        await _show(kit, {subject_id, *(post.event_id for post in posts)})
         return erased
     detail = f"What {subject_id} says is being fetched or changed. Wait for the end of that; erase it then."
     raise Problem(409, "still_open", detail)
+
+
+async def _show(kit: Kit, event_ids: Iterable[str]) -> None:
+    """Have the messages in chats that follow these events say no more than what is left."""
+    for _ in range(TRIES):
+        step = Step(kit.moment())
+        for event_id in event_ids:
+            for message in await kit.store.messages_of(event_id):
+                step.want_reply(message)
+        if await kit.record(step):
+            return
+    raise StoreOvertaken("the messages of what was erased kept changing; erase it again, so that they show it")
 
 
 async def _posts(kit: Kit, subject_id: str, caller: Token) -> list[Post]:

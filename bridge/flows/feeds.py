@@ -260,10 +260,12 @@ class Feeds:
     ) -> tuple[FeedState, list[Item]]:
         """Hand entries to ingest, one by one; those beyond the brake make posts that wait for a person.
 
+        Where each post is approved a brake would only ask twice.
+
         Raises:
             FeedError: nothing can be stored just now.
         """
-        room, handled = sweep.room, []
+        room, handled = sweep.room if feed.rules.approve is None else len(sweep.posts), []
         for item in sweep.posts:
             if room == 0:
                 await self._brake(feed, len(sweep.posts))

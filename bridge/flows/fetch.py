@@ -29,15 +29,30 @@ LONGEST_S = 270.0
 PER_HOST = 2
 """How many files of one host are under way at a time, so that a slow one does not keep all others waiting."""
 
+Access = Callable[[str, str], Mapping[str, str]]
+"""Returns the headers that an address of media is read with, given the source of its post."""
+
 Decide = Callable[[Step, Command, Post, Sequence[Command]], None]
 
 
+def _openly(_source: str, _url: str) -> Mapping[str, str]:
+    return {}
+
+
 class Fetcher:
-    """Brings the files of posts to their partners."""
+    """Brings the files of posts to their partners. `access` reads those that are private to a source."""
 
     def __init__(
-        self, kit: Kit, client: GuardedClient, rules: MediaRules, publish: PublishRules, watch: WatchRules
+        self,
+        kit: Kit,
+        client: GuardedClient,
+        rules: MediaRules,
+        publish: PublishRules,
+        watch: WatchRules,
+        *,
+        access: Access = _openly,
     ) -> None:
+        self.access = access
         self.kit, self.client, self.rules, self.publish, self.watch = kit, client, rules, publish, watch
         self._lanes: Lanes[Command] = Lanes()
         # One image at a time: a large one decoded takes some hundred megabytes.
@@ -76,7 +91,7 @@ class Fetcher:
             if not await self.kit.record(step):
                 return None
             partner, video = self.kit.partners[command.partner], media.is_video(fetching.source(command, post))
-            work = self._ask(partner, url) if asks else self._bring(partner, url, video=video)
+            work = self._ask(partner, url) if asks else self._bring(partner, post.source, url, video=video)
             return await self._after(begun, url, await self._tried(url, work), step.now)
         finally:
             self._lanes.leave(bounds)
@@ -172,8 +187,8 @@ class Fetcher:
                 raise
             return None
 
-    async def _bring(self, partner: Partner, url: str, *, video: bool) -> Hosted:
-        """Download a file and store it with the partner.
+    async def _bring(self, partner: Partner, source: str, url: str, *, video: bool) -> Hosted:
+        """Download a file of a source's post and store it with the partner.
 
         Raises:
             MediaError: it cannot be had, or is nothing that the partner takes.
@@ -181,14 +196,26 @@ class Fetcher:
         """
         with ExitStack() as files:
             file: BinaryIO = files.enter_context(tempfile.TemporaryFile())
-            return await partner.host(await self._file(partner, url, file, files, video=video))
+            return await partner.host(
+                await self._file(partner, url, file, files, video=video, headers=self.access(source, url))
+            )
 
-    async def _file(self, partner: Partner, url: str, file: BinaryIO, files: ExitStack, *, video: bool) -> MediaFile:
+    async def _file(
+        self,
+        partner: Partner,
+        url: str,
+        file: BinaryIO,
+        files: ExitStack,
+        *,
+        video: bool,
+        headers: Mapping[str, str],
+    ) -> MediaFile:
         """Download a file, and make of it what the partner takes."""
         most, rules = partner.limits.most, self.rules
         largest = max((size for kind, size in most.items() if kind.startswith("video/")), default=0)
         limit = min(rules.max_video, largest) if video else rules.max_image
-        size = await download(self.client, url, file, max_bytes=limit, timeout_s=rules.timeout.total_seconds())
+        seconds = rules.timeout.total_seconds()
+        size = await download(self.client, url, file, max_bytes=limit, timeout_s=seconds, headers=headers)
         kind = media.sniff(file.read(media.HEAD))
         file.seek(0)
         if kind is None or kind.startswith("video/") is not video:

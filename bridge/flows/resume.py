@@ -1,10 +1,11 @@
-"""Resume: parked work goes out when its cause is gone, waits for a person when it is late, ends when nobody came."""
+"""Resume: parked work goes out when its cause is gone or its hold over, waits for a person when it is late, or ends."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from bridge.core.accounts import idle_keys, recover
 from bridge.core.errors import Conflict
+from bridge.core.holding import look_through, unbrake, waits_for
 from bridge.core.model import Cause, Post, WorkState
 from bridge.core.resume import idle_causes, let_go, resume, set_free
 from bridge.core.rules import PublishRules, WatchRules
@@ -31,7 +32,9 @@ async def let_all_go(kit: Kit, cause_id: str) -> Cause:
     cause, after = await kit.step(lambda step, _: let_go(step, cause_id)), ""
     while page := await kit.store.parked(PAGE, after):
         step = Step(kit.moment())
-        set_free(step, [item.command for item in page], cause)
+        commands = [item.command for item in page]
+        set_free(step, commands, cause)
+        unbrake(step, commands, cause)
         if await kit.record(step):
             # Else somebody moved one of them: the page is read again.
             after = page[-1].command.id
@@ -51,7 +54,7 @@ class Resumer:
         waiting: set[str] = set()
         while page := await self.kit.store.parked(self.page, after):
             released += await self._page(page)
-            waiting |= {item.command.cause for item in page}
+            waiting |= {cause for item in page for cause in waits_for(item.command)}
             after = page[-1].command.id
         await self.kit.step(lambda step, _: self._close_idle(step, waiting))
         return released
@@ -72,7 +75,7 @@ class Resumer:
     async def _page(self, page: list[ClaimedCommand]) -> int:
         def decide(step: Step, posts: Mapping[str, Post]) -> list[str]:
             pairs = [(item.command, posts[item.command.post_id]) for item in page]
-            resume(step, pairs, self.rules, self.watch)
+            resume(step, look_through(step, pairs, self.rules), self.rules, self.watch)
             return [command.id for command, _ in pairs if step.see(command).state is WorkState.DUE]
 
         try:

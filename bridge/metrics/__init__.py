@@ -25,6 +25,7 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from bridge import __version__
 from bridge.core.delivering import MADE_HERE
+from bridge.core.endpoints import WANTED
 from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
 from bridge.core.model import CommandKind
 from bridge.core.retry import Choice
@@ -132,6 +133,7 @@ class Metrics:
         sources: Iterable[str] = ("api",),
         partners: Iterable[str] = (),
         endpoints: Iterable[str] = (),
+        sockets: Iterable[str] = (),
         routes: Collection[tuple[str, str]] = (),
         jobs: Iterable[str] = (),
     ) -> None:
@@ -142,6 +144,7 @@ class Metrics:
             "source": tuple(sources),
             "partner": tuple(partners),
             "endpoint": (*endpoints, *MADE_HERE),
+            "socket": tuple(sockets),
             "route": {path for path, _ in routes},
             "method": {method for _, method in routes},
             "job": tuple(jobs),
@@ -160,6 +163,7 @@ class Metrics:
         self._feed_sweeps = self._family(Counter, "feed_sweeps_total")
         self._feed_entries = self._family(Counter, "feed_entries_total")
         self._lookups = self._family(Counter, "lookups_total")
+        self._sockets = self._family(Gauge, "socket_connected")
         self._auth_failures = self._family(Counter, "auth_failures_total")
         self._commands = self._family(Counter, "commands_total")
         self._commands_failed = self._family(Counter, "commands_failed_total")
@@ -213,6 +217,10 @@ class Metrics:
         """Count one try to fetch what a sender only named."""
         self._lookups.at(source, outcome).inc()
 
+    def socket(self, source: str, *, connected: bool) -> None:
+        """Show whether a connection of Socket Mode stands."""
+        self._sockets.at(source).set(connected)
+
     def auth_failure(self, source: str, reason: str) -> None:
         """Count a sender that was refused: `no_token`, `unknown_token`, `scope`, `account`, or a `signing.Check`."""
         self._auth_failures.at(source, reason).inc()
@@ -236,8 +244,9 @@ class Metrics:
         self._key_blocked.at(partner).set(blocked)
 
     def transition(self, event_type: str) -> None:
-        """Count an outbound event that was recorded."""
-        self._transitions.at(event_type).inc()
+        """Count an outbound event that was recorded; one that only asks for word in a chat tells of none."""
+        if event_type != WANTED:
+            self._transitions.at(event_type).inc()
 
     def retry_decided(self, choice: Choice) -> None:
         """Count a judgement on a failed target."""

@@ -39,7 +39,9 @@ PLATFORMS = (
 CONFIGURED = {
     "source": "`api`, `adopted` (posts made elsewhere) and the names under `sources`",
     "partner": "the names under `partners`",
-    "endpoint": "the names under `endpoints`, `api` (made over the API) and `subscription`",
+    "endpoint": "the names under `endpoints`, `reply:NAME` for each source of the kind `slack`, "
+    "`api` (made over the API) and `subscription`",
+    "socket": "the names under `sources` of the kind `slack` with `mode: socket`",
     "job": "the jobs of the scheduler",
     "route": "the paths of the HTTP API, with placeholders for ids",
     "method": "the methods of those paths",
@@ -113,6 +115,8 @@ METRICS = (
            "Entries of feeds, by what became of them; those that were seen before are not counted again."),
     Metric("lookups_total", "counter", ("source", ("outcome", get_args(LookupOutcome))),
            "Tries to fetch what a sender only named, by how they ended."),
+    Metric("socket_connected", "gauge", ("socket",),
+           "1 while the connection of Socket Mode stands. Each replica has its own."),
     Metric("auth_failures_total", "counter", ("source", _AUTH_WORDS),
            "Requests whose sender did not prove who it is, or may not do this."),
     Metric("commands_total", "counter", ("partner", ("kind", CommandKind), ("outcome", get_args(CommandOutcome))),

@@ -51,7 +51,7 @@ class GuardedClient:
     """Sends requests to addresses nobody vouches for; open it with `async with`, share it within one event loop.
 
     Connections are kept and used again. A request whose kept connection turns out to have been closed by the other side
-    is sent once more at once, on a connection of its own, within the same time-out.
+    is sent once more at once, on a connection of its own, within the same time-out, unless it asks not to be.
 
     Args:
         allow: private networks that may be reached, such as `10.0.0.0/8`.
@@ -101,10 +101,11 @@ class GuardedClient:
         *,
         most: int = MAX_BODY,
         allow_http: bool | None = None,
+        again: bool = True,
     ) -> Reply:
         """Send `body` and return the answer; as `request`."""
         return await self.request(
-            "POST", url, headers=headers, body=body, timeout_s=timeout_s, most=most, allow_http=allow_http
+            "POST", url, headers=headers, body=body, timeout_s=timeout_s, most=most, allow_http=allow_http, again=again
         )
 
     async def request(
@@ -117,6 +118,7 @@ class GuardedClient:
         body: bytes | None = None,
         most: int = MAX_BODY,
         allow_http: bool | None = None,
+        again: bool = True,
     ) -> Reply:
         """Send one request and return the answer, whatever its status.
 
@@ -128,6 +130,8 @@ class GuardedClient:
             body: the exact bytes to send.
             most: how many bytes of the answer's body are read; one that has as many may have had more.
             allow_http: whether this address may be plain http; by default what the client was told.
+            again: whether it is sent once more when its kept connection was closed. Not what would be done twice: the
+                other side may have been at work on the first.
 
         Raises:
             NetError: there was no usable answer.
@@ -137,14 +141,15 @@ class GuardedClient:
         request = _Request(method, _parsed(url, schemes, self._ports), headers, body, most)
         started = time.perf_counter()
         with watched() as exchange:
-            status, found, content = await _sent(sessions, request, exchange, timeout_s)
+            status, found, content = await _sent(sessions, request, exchange, timeout_s, again=again)
         return Reply(status, found, content, time.perf_counter() - started)
 
     @asynccontextmanager
-    async def opened(self, url: str) -> AsyncIterator[Incoming]:
+    async def opened(self, url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Incoming]:
         """GET an address on a connection of its own and give the answer as it comes; plain http is taken, too.
 
-        How long it may take, and how much is read, is the caller's to bound.
+        `headers` are added to our own, and go nowhere else: a redirect is not followed. How long it may take, and how
+        much is read, is the caller's to bound.
 
         Raises:
             NetError: there was no answer.
@@ -152,7 +157,7 @@ class GuardedClient:
         _, fresh = self._opened_sessions()
         target = _parsed(url, _WEB, self._ports)
         with watched() as exchange:
-            response = await fresh.get(target, allow_redirects=False, timeout=_UNTIMED)
+            response = await fresh.get(target, headers=headers, allow_redirects=False, timeout=_UNTIMED)
             exchange.answered(response.content, math.inf)
         async with response:
             yield Incoming(response, exchange)
@@ -176,7 +181,9 @@ class GuardedClient:
         )
 
 
-async def _sent(sessions: _Sessions, request: _Request, exchange: Dialling, timeout_s: float) -> _Answer:
+async def _sent(
+    sessions: _Sessions, request: _Request, exchange: Dialling, timeout_s: float, *, again: bool
+) -> _Answer:
     kept, fresh = sessions
     started = time.perf_counter()
     try:
@@ -184,7 +191,7 @@ async def _sent(sessions: _Sessions, request: _Request, exchange: Dialling, time
     except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
         spent_s = time.perf_counter() - started
         first = exchange.dialled or exchange.blocked
-        if first or exchange.heard or spent_s > min(_CLOSED_UNDER_US_S, timeout_s):
+        if not again or first or exchange.heard or spent_s > min(_CLOSED_UNDER_US_S, timeout_s):
             raise
     return await _exchange(fresh, request, exchange, timeout_s - spent_s)
 

@@ -25,10 +25,12 @@ from bridge.ports.partner import Partner as Partner
 from bridge.ports.partner import Reading as Reading
 from bridge.ports.partner import Send as Send
 from bridge.ports.source import Call as Call
+from bridge.ports.source import Gesture as Gesture
 from bridge.ports.source import Hint as Hint
 from bridge.ports.source import Parsed as Parsed
 from bridge.ports.source import Reply as Reply
 from bridge.ports.source import Source as Source
+from bridge.ports.source import Verb as Verb
 from bridge.ports.store import NOTHING as NOTHING
 from bridge.ports.store import Acceptance as Acceptance
 from bridge.ports.store import Accepted as Accepted

@@ -1,10 +1,12 @@
 """The edge to senders: `Source`, what one read out of a request, and how it is answered."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Protocol
 
-from bridge.core.model import Item, Json, RawRequest, Verified
+from bridge.core.errors import Problem
+from bridge.core.model import Item, Json, RawRequest, ReplyTo, Verified
 
 
 @dataclass(frozen=True, slots=True)
@@ -14,6 +16,45 @@ class Hint:
     partner: str
     posts: tuple[str, ...] = ()
     accounts: tuple[str, ...] = ()
+
+
+class Verb(StrEnum):
+    """What a person does in a chat beside asking for a post: calls for a form, sends one in, or presses a button."""
+
+    FORM = "form"
+    EDIT = "edit"
+    SAVE = "save"
+    APPROVE = "approve"
+    SEND = "send"
+    DROP = "drop"
+    LIVE = "live"
+    RETRY = "retry"
+    CANCEL = "cancel"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gesture:
+    """What a person did in a chat that is to be acted on at once.
+
+    `user` and `user_name` say who. `message` is the id of our message whose button it was (of a form: that it came of);
+    `channel` and `ts` are where that is, `ephemeral` when only this person sees it. `trigger` opens a form, for a few
+    seconds; `address` takes answers for a while; both are secrets. `draft` is what a form begins with, or what was
+    filled in, as fields of a publish request. `reply_to` is where whoever sends in the form that it opens is told what
+    becomes of it. `judges` says whether this person may decide about what is held.
+    """
+
+    verb: Verb
+    user: str
+    user_name: str = ""
+    message: str = ""
+    channel: str = ""
+    ts: str = ""
+    ephemeral: bool = False
+    trigger: str = field(default="", repr=False)
+    address: str = field(default="", repr=False)
+    draft: Json = field(default_factory=dict)
+    reply_to: ReplyTo | None = None
+    judges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +72,18 @@ class Parsed:
     """What a source read out of a verified request.
 
     `items` become one event each, in this order; none at all means that there was nothing to say. `hint` says what to
-    look at, and goes with one item of the intent `hint`. `reply` goes before that of the source.
+    look at, and goes with one item of the intent `hint`. `reply` goes before that of the source. `gesture` is acted on
+    before the answer. With `refusal` somebody reads the answer: what cannot be posted as it is asked for is refused
+    with every fault, as `refusal` words it, and nothing is kept. `kept` is stored as the body in place of what was
+    sent, which holds secrets.
     """
 
     items: tuple[Item, ...]
     hint: Hint | None = None
     reply: Reply | None = None
+    gesture: Gesture | None = None
+    refusal: Callable[[Problem], Reply] | None = None
+    kept: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)

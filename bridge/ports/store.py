@@ -18,6 +18,7 @@ from bridge.core.model import (
     Key,
     Lane,
     Lookup,
+    Message,
     OutboundEvent,
     Post,
     Replay,
@@ -194,7 +195,8 @@ class Store(Protocol):
     ) -> int:
         """Delete at most `limit` rows of ended history a table and answer how many.
 
-        Never an event before its posts and its lookup. Objects and feeds are kept for good.
+        Never an event before its posts and its lookup. Objects and feeds are kept for good. A message in a chat that
+        stays loses where it was answered, once that takes no more answers.
         """
         ...
 
@@ -314,6 +316,14 @@ class Store(Protocol):
 
     async def causes(self) -> dict[str, Cause]:
         """All causes by id, open and closed."""
+        ...
+
+    async def messages(self, ids: Collection[str]) -> dict[str, Message]:
+        """Messages in chats by id."""
+        ...
+
+    async def messages_of(self, event_id: str) -> list[Message]:
+        """The messages that follow an event, oldest first."""
         ...
 
     async def endpoints(self) -> dict[str, Endpoint]:

@@ -4,7 +4,7 @@
 `reference` is docs/configuration.md; both are made from the help that the fields carry.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -51,18 +51,19 @@ __all__ = [
 _DEFAULT_FILE = Path("bridge.yaml")
 
 
-def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds) -> Settings:
+def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds, *, without_secrets: bool = False) -> Settings:
     """Read and check the whole configuration.
 
     Args:
         path: the YAML file; None takes that of `BRIDGE_CONFIG`, else ./bridge.yaml if it is there, else none.
         environ: the environment, with overrides (`BRIDGE_SERVER__PORT`) and the variables that secrets refer to.
         kinds: the kinds of partners and sources there are.
+        without_secrets: take it though its secrets are not at hand; they and the warnings are worth nothing.
 
     Raises:
         SettingsError: with every fault at once.
     """
-    faults = Faults()
+    faults = Faults(without_secrets=without_secrets)
     file = path or (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
     if file is None and _DEFAULT_FILE.is_file():
         file = _DEFAULT_FILE
@@ -75,7 +76,7 @@ def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds) -> Setting
     if faults.all:
         redact = Redactor(fetched(tree)).text
         raise SettingsError([Fault(item.field, redact(item.problem), redact(item.remedy)) for item in faults.all])
-    return _settings(tree, built, kinds, file)
+    return _settings(tree, built, kinds, file, () if without_secrets else warnings(tree, built))
 
 
 def _read(file: Path, faults: Faults) -> dict[str, Any]:
@@ -90,8 +91,10 @@ def _read(file: Path, faults: Faults) -> dict[str, Any]:
     return {}
 
 
-def _settings(tree: Mapping[str, Any], built: dict[str, Any], kinds: Kinds, file: Path | None) -> Settings:
-    told = tuple(warnings(tree, built))
+def _settings(
+    tree: Mapping[str, Any], built: dict[str, Any], kinds: Kinds, file: Path | None, told: Iterable[str]
+) -> Settings:
+    told = tuple(told)
     accounts = tuple(
         NamedAccount(name, entry.partner, entry.id, entry.platform, entry.username)
         for name, entry in built["accounts"].items()
@@ -120,4 +123,6 @@ def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
         for name, raw in (tree.get(section) or {}).items():
             found += secrets(types[(raw or {}).get("kind", name)], raw)
     password = urlsplit(str((tree.get("database") or {}).get("url", ""))).password
-    return [str(item) for item in found] + ([password] if password else [])
+    # Sources leave out the white space around a secret.
+    spellings = dict.fromkeys(part for item in found for part in (str(item), str(item).strip()))
+    return [*spellings, *([password] if password else [])]

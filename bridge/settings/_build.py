@@ -224,7 +224,7 @@ def _check_keys(kind: type, raw: Mapping[Any, Any], trail: Trail, faults: Faults
     for key, value in raw.items():
         option = known.get(key)
         if option is None:
-            faults.add((*trail, str(key)), "is not a key here", nearest(str(key), known))
+            faults.add((*trail, str(key)), "is not a key here", nearest(str(key), known), of_key=True)
         elif option.secret:
             _check_given(value, (*trail, key), faults)
         elif option.nested:

@@ -13,6 +13,7 @@ from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.sealing import is_sealing_key
 from bridge.core.targets import ANYWHERE, split
 from bridge.settings._build import PLACEHOLDER
+from bridge.settings._chats import chat_warnings, check_chats
 from bridge.settings._doubts import SHORT_TOKEN, source_warnings
 from bridge.settings._endpoints import check_endpoints, endpoint_warnings
 from bridge.settings._sources import check_sources, check_templates
@@ -38,6 +39,7 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, fault
     _database(built.get("database", Database()), tree, faults)
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
     check_sources(tree, built, kinds, reachable, faults)
+    check_chats(built, faults)
 
 
 def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
@@ -160,6 +162,7 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
         if not getattr(built["partners"][name].config, "writes", True):
             yield f"partners.{name}.writes: is off, so nothing is published, edited, retried or canceled there."
     yield from source_warnings(tree, built)
+    yield from chat_warnings(built)
     for name, other in _same_accounts(built["accounts"]):
         yield f"accounts.{name}: is the same account as {other}."
     if built["retry"].ambiguous == "retry":

@@ -23,8 +23,8 @@ _ID = re.compile(r"[0-9a-f-]{16,}|(?=.*[0-9]{3})[a-z0-9_-]{16,}")
 _SWEEP = timedelta(seconds=30)
 """How often bridge looks which feeds are due."""
 _OF_FEED = ("feed_every", "feed_after", "max_age", "brake")
-_NAMING = frozenset({"generic", "standard_webhooks", "cloudevents"})
-"""Kinds whose senders are made to measure, so they may well name accounts themselves."""
+_NAMING = frozenset({"generic", "standard_webhooks", "cloudevents", "slack"})
+"""Kinds whose senders are people, or made to measure, so they may well name accounts themselves."""
 _FETCHING = frozenset({"notion", "storyblok"})
 """Kinds that send no content: it has to be fetched with a token."""
 

@@ -89,7 +89,7 @@ def check_sources(
     for name, entry in built["sources"].items():
         trail: Trail = ("sources", name)
         for key, problem, remedy in kinds.source_faults(entry.kind, entry.config):
-            if not faults.within((*trail, key)) and not faults.within((*trail, "auth")):
+            if not any(faults.within((*trail, one)) for one in (key, "auth", "mode")):
                 faults.add((*trail, key), problem, remedy)
         if isinstance(entry.config, SourceRules):
             check_templates(entry.config, trail, faults)

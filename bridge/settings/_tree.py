@@ -36,18 +36,31 @@ class Fetched(Given):
 
 
 class Faults:
-    """Gathers faults, at most one for each path: what is wrong further up or earlier hides what follows from it."""
+    """Gathers faults, at most one for each path: what is wrong further up or earlier hides what follows from it.
 
-    def __init__(self) -> None:
+    With `without_secrets` nothing is said of secrets that are not at hand, nor of whatever stands for them.
+    """
+
+    def __init__(self, *, without_secrets: bool = False) -> None:
         self.all: list[Fault] = []
         self._paths: set[str] = set()
+        self._without_secrets = without_secrets
+        self._unset: set[str] = set()
 
-    def add(self, path: Trail, problem: str, remedy: str) -> None:
-        """Note a fault."""
+    def add(self, path: Trail, problem: str, remedy: str, *, of_key: bool = False) -> None:
+        """Note a fault of a value, or of the key itself."""
         field = dotted(path)
-        if field not in self._paths:
+        stands_in = not of_key and any(_within(other, field) for other in self._unset)
+        if field not in self._paths and not stands_in:
             self._paths.add(field)
             self.all.append(Fault(field, problem, remedy))
+
+    def add_unset(self, path: Trail, problem: str, remedy: str) -> None:
+        """Note that what a reference refers to is not there."""
+        if self._without_secrets:
+            self._unset.add(dotted(path))
+        else:
+            self.add(path, problem, remedy)
 
     def take(self, path: Trail, found: Iterable[Fault]) -> None:
         """Note what was found wrong with fields below a path; of one field it is one fault."""
@@ -227,6 +240,10 @@ def resolve(node: Any, path: Trail, environ: Mapping[str, str], folder: Path, fa
     return node
 
 
+_STAND_IN = "https://placeholder.invalid/"
+"""What stands for a secret that is not there: text that may be an address, too."""
+
+
 def _fetch(
     reference: Mapping[str, object], path: Trail, environ: Mapping[str, str], folder: Path, faults: Faults
 ) -> Fetched:
@@ -237,19 +254,19 @@ def _fetch(
         name = str(reference["env"])
         if not _VARIABLE.fullmatch(name):
             faults.add(path, "does not name a variable", "Write the name of a variable, not its value.")
-            return Fetched("placeholder")
+            return Fetched(_STAND_IN)
         if environ.get(name, "").strip():
             return Fetched(environ[name])
         state = "is empty" if name in environ else "is not set"
-        faults.add(path, f"the environment variable {name} {state}", f"Set {name} to the secret.")
+        faults.add_unset(path, f"the environment variable {name} {state}", f"Set {name} to the secret.")
     else:
         text, problem = _read(folder / str(reference["file"]))
         if text.strip():
             return Fetched(text)
-        faults.add(
+        faults.add_unset(
             path, f"the file {reference['file']} {problem or 'is empty'}", "Put the secret there, or mend the path."
         )
-    return Fetched("placeholder")
+    return Fetched(_STAND_IN)
 
 
 def fetched(node: object) -> Iterator[str]:

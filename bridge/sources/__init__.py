@@ -32,6 +32,7 @@ _FILES = (
     "prismic",
     "sanity",
     "shopify",
+    "slack",
     "standard_webhooks",
     "storyblok",
     "strapi",

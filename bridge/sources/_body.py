@@ -1,7 +1,7 @@
 """Reads the body of a request into what it says: JSON, or a form as scripts, WordPress and Zapier send it.
 
-All sources share this. `read_publish` is for our own API and strict; `read_body` is for hooks, whose senders are as
-they are.
+All sources share this. `read_publish` is for our own API, whose fields have one name each; `read_body` is for hooks,
+whose senders are as they are.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,8 @@ from bridge.core.errors import Problem
 from bridge.core.model import Intent, Item, RawRequest
 from bridge.ports import Parsed
 from bridge.sources._forms import gather, nest, read_form, read_multipart
-from bridge.sources._json import parse_either, parse_object
+from bridge.sources._json import parse_either, parse_object, parse_one
+from bridge.sources._typed import typed
 
 __all__ = ["read_body", "read_fields", "read_json", "read_key", "read_object", "read_publish", "read_type"]
 
@@ -38,13 +39,13 @@ read_object = parse_object
 
 
 def read_publish(raw: RawRequest) -> Parsed:
-    """Return the publish request of a JSON or form body; `Idempotency-Key` is the key.
+    """Return the publish request of a JSON or form body, whoever wrote it; `Idempotency-Key` is the key.
 
     Raises:
         Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`; 415.
     """
     key = read_key(raw)
-    return Parsed((Item(intent=Intent.PUBLISH, key=key, own=read_fields(raw)),))
+    return Parsed((Item(intent=Intent.PUBLISH, key=key, own=typed(read_fields(raw))),))
 
 
 def read_key(raw: RawRequest) -> str | None:
@@ -67,7 +68,7 @@ def read_fields(raw: RawRequest) -> Mapping[str, Any]:
     """
     kind, boundary, _ = read_type(raw)
     if kind == _JSON or _is_json(kind):
-        return parse_object(raw.body)
+        return parse_one(raw.body)
     if kind == _FORM:
         return gather(read_form(raw.body))
     if kind == _MULTIPART:

@@ -135,7 +135,22 @@ def parse_object(body: bytes) -> Mapping[str, Any]:
     Raises:
         Problem: as `parse`; or it is no object.
     """
+    return _object(parse(body))
+
+
+def parse_one(body: bytes) -> Mapping[str, Any]:
+    """Return the JSON object of a body; it may be the only one of a list, as Zapier wraps it when it is told to.
+
+    Raises:
+        Problem: as `parse_object`.
+    """
     value = parse(body)
+    return _object(value[0] if isinstance(value, list) and len(value) == 1 else value)
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    if isinstance(value, list) and len(value) > 1:
+        raise _problem(f"The body is a list of {len(value)}. Send one object in each request.")
     if not isinstance(value, dict):
         raise _problem('The body is JSON, but not an object. Send {"caption": "...", ...}.')
     return value

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl
 from bridge.core import verifying
 from bridge.core.errors import Problem
 from bridge.core.hook_rules import NONE, SIGNATURE, HookRules
-from bridge.core.model import Intent, Item, Json, RawRequest, Verified
+from bridge.core.model import Intent, Item, Json, Person, RawRequest, Verified
 from bridge.core.paths import dig, without
 from bridge.core.shared_secrets import without_secret
 from bridge.core.signing import Check, Encoding, Unverified
@@ -35,10 +35,15 @@ _LONGEST_WORD = 255
 
 @dataclass(frozen=True, slots=True)
 class Payload:
-    """A verified request with its body parsed: `data` is an object or a list."""
+    """A verified request with its body parsed: `data` is an object or a list.
+
+    `source` is the name of the source it came to, `person` what is known of whoever speaks, in a chat.
+    """
 
     raw: RawRequest
     data: Any
+    source: str = ""
+    person: Person | None = None
 
     def header(self, name: str) -> str:
         """Return a header by its (lower-case) name, or an empty string."""
@@ -112,6 +117,7 @@ class Kind:
         fetches: whether the configuration has what `lookup` needs.
         secretless: whether it may stand without a secret, for what `verify` lets in by itself.
         slow: whether `read` may take seconds of work.
+        judge: gives what else is wrong with a configuration that its type cannot see, as `faults` does.
     """
 
     name: str
@@ -130,6 +136,7 @@ class Kind:
     fetches: Callable[[Any], bool] = field(default=lambda _config: False)
     secretless: bool = False
     slow: bool = False
+    judge: Callable[[Any], Iterable[tuple[str, str, str]]] | None = None
 
     def auth_of(self, config: Any) -> str:
         """Return how this kind is verified with this configuration."""
@@ -156,7 +163,7 @@ class Kind:
             found.append(("secret", "is missing", "Give {env: NAME}, or say auth: none to let anybody send."))
         if auth == SIGNATURE:
             found += _keyless(self.schemes_of(config), secret or ())
-        return found
+        return [*found, *(self.judge(config) if self.judge else ())]
 
 
 def standard_signature(brand: str = "webhook") -> Signature:
@@ -223,7 +230,7 @@ class Hook:
             Problem: 400 `invalid_json` with the offset, `invalid_body`, `invalid_key`, `too_many`; 415.
         """
         raw = verified.raw
-        payload = Payload(raw, self._shown(self._kind.body(raw)))
+        payload = Payload(raw, self._shown(self._kind.body(raw)), self._name, verified.person)
         found = self._kind.read(payload, self._config)
         parsed = found if isinstance(found, Parsed) else Parsed(tuple(islice(found, MOST_ITEMS + 1)))
         at_most(parsed.items)

@@ -29,6 +29,7 @@ from sqlalchemy.sql import ClauseElement
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.errors import FailureReason, StoreOvertaken
+from bridge.core.inbound import STEP
 from bridge.core.model import Post, WorkState, Write
 from bridge.store._claims import mark_lost
 from bridge.store._rows import POSTS
@@ -41,6 +42,7 @@ from bridge.store._tables import (
     has_body,
     in_state,
     lookups,
+    messages,
     objects,
     outbound_bodies,
     outbound_events,
@@ -90,7 +92,11 @@ class Erase:
         self._sent = sql.by_ids(deliveries.c.outbound_id, [deliveries.c.id])
         self._kill = sql.listed(_kill)
         self._mark_lost = sql.listed(mark_lost)
-        self._of_event = {"events": sql.listed(_empty_events), "lookups": sql.listed(_empty_lookups)}
+        self._of_event = {
+            "events": sql.listed(_empty_events),
+            "lookups": sql.listed(_empty_lookups),
+            "messages": sql.listed(_empty_messages),
+        }
         self._of_posts = {
             "commands": sql.listed(_empty_commands),
             "attempts": sql.listed(lambda ids: _empty_attempts(attempts.c.post_id, ids)),
@@ -200,10 +206,9 @@ def _empty_events(ids: list[Any]) -> ClauseElement:
     own = events.c
     # A reason of several words is the text of an error, which quotes; the others are words of ours, with an id at most.
     quotes = own.reason.like("% % %")
-    gone = or_(has_body(own.body), own.request != _NO_OBJECT, own.warnings != _NO_LIST, own.reply_to.is_not(None))
-    full = or_(gone, quotes)
+    full = or_(has_body(own.body), own.request != _NO_OBJECT, own.warnings != _NO_LIST, quotes)
     reason = case((quotes, word(FailureReason.ERASED)), else_=own.reason)
-    nothing = {"body": _NO_BYTES, "request": _NO_OBJECT, "warnings": _NO_LIST, "reply_to": null(), "reason": reason}
+    nothing = {"body": _NO_BYTES, "request": _NO_OBJECT, "warnings": _NO_LIST, "reason": reason}
     empty = update(events).values(**nothing)
     return empty.where(own.id.in_(ids), full)
 
@@ -212,6 +217,17 @@ def _empty_lookups(ids: list[Any]) -> ClauseElement:
     own = lookups.c
     empty = update(lookups).values(wanted=_NO_OBJECT, detail=null(), version=own.version + 1)
     return empty.where(own.id.in_(ids), or_(own.wanted != _NO_OBJECT, own.detail.is_not(None)))
+
+
+def _empty_messages(ids: list[Any]) -> ClauseElement:
+    """Take from messages in chats where to answer, which is a secret; what they said was never kept.
+
+    The token of a step that has not ended stays: with it the step is told that all was erased, or it would hang for
+    ever. Then it is emptied, too.
+    """
+    own = messages.c
+    empty = update(messages).values(address="", address_until=null(), version=own.version + 1)
+    return empty.where(own.event_id.in_(ids), own.address != "", own.kind != STEP)
 
 
 def _empty_commands(ids: list[Any]) -> ClauseElement:

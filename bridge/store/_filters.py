@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import ColumnElement, Text, exists, func, type_coerce
 from sqlalchemy.sql import FromClause
 
+from bridge.core.endpoints import WANTED
 from bridge.core.model import Post, WorkState
 from bridge.ports import Find
 from bridge.store._tables import deliveries, events, has_body, in_state, outbound_events, posts, replays
@@ -70,7 +71,7 @@ def delivery_conditions(find: Find) -> list[ColumnElement[bool]]:
 def told_conditions(find: Find) -> list[ColumnElement[bool]]:
     """Return what outbound events must fulfil; those that were erased never do."""
     told = outbound_events.c
-    conditions = [*_page(find, outbound_events, told.created_at), has_body(told.body)]
+    conditions = [*_page(find, outbound_events, told.created_at), has_body(told.body), told.type != WANTED]
     conditions += _equal((told.type, find.type), (told.partner, find.partner), (told.subject, find.subject))
     if find.account:
         conditions.append(_has(told.accounts, find.account))

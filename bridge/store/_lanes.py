@@ -10,10 +10,11 @@ from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
-from sqlalchemy import CTE, Select, and_, bindparam, exists, func, or_, select
+from sqlalchemy import CTE, Select, and_, bindparam, exists, func, literal_column, or_, select
 from sqlalchemy.sql import ClauseElement, FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
+from bridge.core.endpoints import REPLY
 from bridge.core.model import Attempt, Lane, WorkState
 from bridge.core.queries import Division, Rooms
 from bridge.ports import ClaimedDelivery, Clock
@@ -63,15 +64,21 @@ def first_due(lane: Lane, destination: ColumnElement[str], *further: ColumnEleme
     )
 
 
+_REPLY: ColumnElement[str] = literal_column(f"'{REPLY}'")
+
+
 def is_in_turn(delivery: FromClause) -> ColumnElement[bool]:
-    """Say that nothing stands before a delivery that it must keep in order with."""
+    """Say that nothing stands before a delivery that it must keep in order with.
+
+    What brings a message in a chat up to date shows what is true when it is sent, so it need not keep in order.
+    """
     before = exists().where(
         in_state(_earlier.c.state, WorkState.DUE),
         _earlier.c.destination == delivery.c.destination,
         _earlier.c.ordered_by == delivery.c.ordered_by,
         _earlier.c.sequence < delivery.c.sequence,
     )
-    return or_(delivery.c.ordered_by.is_(None), ~before)
+    return or_(delivery.c.ordered_by.is_(None), delivery.c.destination_kind == _REPLY, ~before)
 
 
 def due_destinations(lane: Lane) -> Select[Any]:

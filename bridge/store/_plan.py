@@ -12,7 +12,7 @@ from operator import attrgetter
 from typing import Any
 
 from bridge.core import formats
-from bridge.core.endpoints import TEST, delivery, wants
+from bridge.core.endpoints import REPLY, TEST, WANTED, delivery, destination_of, reply, wanted_message, wants
 from bridge.core.errors import FailureReason
 from bridge.core.events import matches
 from bridge.core.model import Attempt, Command, Delivery, Endpoint, Lane, Lookup, OutboundEvent, WorkState, Write
@@ -31,6 +31,7 @@ VERSIONED: dict[str, Callable[[Any], str]] = {
     "lookups": attrgetter("id"),
     "feeds": attrgetter("source"),
     "replays": attrgetter("id"),
+    "messages": attrgetter("id"),
 }
 """The fields of a `Write` whose rows have versions, with what identifies a row."""
 
@@ -94,10 +95,12 @@ class Told:
 
     def add(self, event: OutboundEvent, endpoint: Endpoint) -> None:
         """Send news to an endpoint, unless its format has nothing to say of it; a disabled one gets it dead."""
-        if endpoint.enabled:
-            self._add(event, endpoint, event.created_at)
-        else:
-            self._add(event, endpoint, event.created_at, **_DISABLED, settled_at=event.created_at)
+        self._add(event, endpoint, event.created_at, **_end(event, endpoint))
+
+    def add_reply(self, event: OutboundEvent, endpoint: Endpoint, message_id: str) -> None:
+        """Bring a message in a chat up to date; one whose chat is disabled gets it dead."""
+        made = reply(delivery_id(event.created_at), event, endpoint, message_id)
+        self.deliveries.append(replace(made, **_end(event, endpoint)))
 
     def add_late(self, event: OutboundEvent, endpoint: Endpoint, now: datetime) -> None:
         """Send what an endpoint has missed, unless its format has nothing to say of it."""
@@ -123,6 +126,11 @@ class Told:
         return True
 
 
+def _end(event: OutboundEvent, endpoint: Endpoint) -> dict[str, Any]:
+    """Return how a delivery to a disabled endpoint begins."""
+    return {} if endpoint.enabled else {**_DISABLED, "settled_at": event.created_at}
+
+
 @dataclass
 class Plan:
     """Everything a list of writes will do.
@@ -130,10 +138,13 @@ class Plan:
     Args:
         rows: one entry for each field of `VERSIONED`, with the stored versions.
         endpoints: all endpoints; needed when a write has events.
+        followers: the names of the chats and the ids of the stored messages there that follow an event, by its id;
+            needed of the events that writes tell of.
     """
 
     rows: dict[str, Rows]
     endpoints: dict[str, Endpoint]
+    followers: dict[str, list[tuple[str, str]]] = field(default_factory=dict)
     places: dict[str, int] = field(default_factory=dict)
     attempts: dict[tuple[str, int], Attempt] = field(default_factory=dict)
     events: list[OutboundEvent] = field(default_factory=list)
@@ -149,6 +160,10 @@ class Plan:
         if not self._put_rows(write):
             return False
         self._change_endpoints(write)
+        for message in write.messages:
+            if message.version == 1:
+                chat = destination_of(message.source)
+                self.followers.setdefault(message.event_id, []).append((chat, message.id))
         for event in write.events:
             self._tell(event)
         for place, post in enumerate(write.posts):
@@ -202,6 +217,15 @@ class Plan:
         for endpoint in self._candidates_for(event.type):
             if wants(endpoint, event):
                 self.told.add(event, endpoint)
+        for chat, message_id in self._followers_of(event):
+            if (row := self.endpoints.get(chat)) is not None and row.kind == REPLY:
+                self.told.add_reply(event, row, message_id)
+
+    def _followers_of(self, event: OutboundEvent) -> Sequence[tuple[str, str]]:
+        """Return the messages that an event brings up to date, each after its chat."""
+        if event.type == WANTED:
+            return ((event.endpoint, wanted_message(event)),)
+        return self.followers.get(event.event_id, ()) if event.event_id else ()
 
     def _candidates_for(self, event_type: str) -> Sequence[Endpoint]:
         """Return the endpoints that may want an event of a type; their other conditions are asked of each event."""

@@ -10,7 +10,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import Connection, Table, and_, bindparam, delete, exists, or_, select
+from sqlalchemy import Connection, Table, Update, and_, bindparam, delete, exists, null, or_, select, update
 from sqlalchemy.sql import FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -24,6 +24,7 @@ from bridge.store._tables import (
     events,
     in_state,
     lookups,
+    messages,
     outbound_bodies,
     outbound_events,
     posts,
@@ -32,6 +33,7 @@ from bridge.store._tables import (
 from bridge.store._types import to_micros
 
 _old, _live, _work = posts.alias("old"), posts.alias("live"), commands.alias("work")
+_asked = events.alias("asked")
 _OPEN = (WorkState.DUE, WorkState.PARKED)
 
 
@@ -44,6 +46,8 @@ _TABLES: dict[str, Table] = {
     "commands": commands,
     "posts": posts,
     "lookups": lookups,
+    "addresses": messages,
+    "messages": messages,
     "events": events,
     "replays": replays,
 }
@@ -51,15 +55,17 @@ _TABLES: dict[str, Table] = {
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Before when history is old: events (in and out), attempts, posts."""
+    """Before when history is old: events (in and out), attempts, posts; `now` is when what had an end is over."""
 
     events: datetime
     attempts: datetime
     posts: datetime
+    now: datetime
 
     def values(self) -> dict[str, int]:
         """Return the limits as the statements take them."""
         return {
+            "now": to_micros(self.now),
             "events_before": to_micros(self.events),
             "attempts_before": to_micros(self.attempts),
             "posts_before": to_micros(self.posts),
@@ -123,8 +129,15 @@ class Prune:
             where, age, horizon = looks[name]
             look = select(*key).select_from(where).where(age < bindparam(horizon), condition)
             find = self._sql.one(look.order_by(age).limit(bindparam("most")))
-            made[name] = (find, self._sql.one(delete(table).where(*named, condition)))
+            change = _without_address() if name == "addresses" else delete(table)
+            made[name] = (find, self._sql.one(change.where(*named, condition)))
         return made
+
+
+def _without_address() -> Update:
+    """Empty where a message is answered, a secret that is of no use any more, though the message stays."""
+    own = messages.c
+    return update(messages).values(address="", address_until=null(), version=own.version + 1)
 
 
 def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
@@ -141,6 +154,8 @@ def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
         "commands": (commands.join(posts, posts.c.id == commands.c.post_id), posts.c.ended_at, "posts_before"),
         "posts": (posts, posts.c.ended_at, "posts_before"),
         "lookups": (lookups, lookups.c.settled_at, "events_before"),
+        "addresses": (messages, messages.c.address_until, "now"),
+        "messages": (messages.join(events, events.c.id == messages.c.event_id), events.c.received_at, "events_before"),
         "events": (events, events.c.received_at, "events_before"),
         "replays": (replays, replays.c.settled_at, "events_before"),
     }
@@ -181,14 +196,21 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
             ~exists().where(outbound_events.c.post_id == posts.c.id),
         ),
         "lookups": and_(~in_state(lookups.c.state, *_OPEN), lookups.c.settled_at < bindparam("events_before")),
-        "events": and_(
-            events.c.received_at < bindparam("events_before"),
-            ~exists().where(posts.c.event_id == events.c.id),
-            ~exists().where(lookups.c.id == events.c.id),
-            or_(events.c.key.is_(None), events.c.key_until.is_(None), events.c.key_until < bindparam("events_before")),
-        ),
+        "addresses": and_(messages.c.address != "", messages.c.address_until < bindparam("now")),
+        "messages": exists().where(_asked.c.id == messages.c.event_id, _is_old_intent(_asked)),
+        "events": and_(_is_old_intent(events), ~exists().where(messages.c.event_id == events.c.id)),
         "replays": and_(~in_state(replays.c.state, *_OPEN), replays.c.settled_at < bindparam("events_before")),
     }
+
+
+def _is_old_intent(event: FromClause) -> ColumnElement[bool]:
+    """Say that an event has come to its end, apart from the messages that follow it."""
+    return and_(
+        event.c.received_at < bindparam("events_before"),
+        ~exists().where(posts.c.event_id == event.c.id),
+        ~exists().where(lookups.c.id == event.c.id),
+        or_(event.c.key.is_(None), event.c.key_until.is_(None), event.c.key_until < bindparam("events_before")),
+    )
 
 
 def _has_open_command(post_id: ColumnElement[str]) -> ColumnElement[bool]:

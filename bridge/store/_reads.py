@@ -17,6 +17,7 @@ from bridge.core.model import (
     Endpoint,
     Event,
     Key,
+    Message,
     OutboundEvent,
     Post,
     PostState,
@@ -40,13 +41,14 @@ from bridge.store._rows import (
     ENDPOINTS,
     EVENTS,
     KEYS,
+    MESSAGES,
     OUTBOUND,
     POSTS,
     Codec,
     Row,
 )
 from bridge.store._sql import Sql, Statement
-from bridge.store._tables import attempts, commands, deliveries, in_state, outbound_events, posts
+from bridge.store._tables import attempts, commands, deliveries, in_state, messages, outbound_events, posts
 from bridge.store._types import to_micros
 
 _PAGE_LOOKED_AT = 200
@@ -91,6 +93,8 @@ class Reads:
         self._parked = sql.one(_parked())
         self._parked_for = sql.one(_parked_for())
         self._unsure = sql.one(_unsure())
+        self._messages = sql.by_ids(messages.c.id, MESSAGES.columns)
+        self._messages_of = _one_by(sql, MESSAGES, "event_id", "created_at", "id")
         self._all = {codec: sql.one(select(*codec.columns)) for codec in (ACCOUNTS, KEYS, CAUSES, ENDPOINTS)}
 
     def tracked(self, connection: Connection, partner: str, now: datetime, limit: int) -> list[Post]:
@@ -216,6 +220,15 @@ class Reads:
     def causes(self, connection: Connection) -> dict[str, Cause]:
         """Return all causes by id."""
         return {cause.id: cause for cause in self._everything(connection, CAUSES)}
+
+    def messages(self, connection: Connection, ids: Collection[str]) -> dict[str, Message]:
+        """Return messages in chats by id."""
+        found = (MESSAGES.decode(row) for row in self._messages.rows(connection, ids))
+        return {message.id: message for message in found}
+
+    def messages_of(self, connection: Connection, event_id: str) -> list[Message]:
+        """Return the messages that follow an event, oldest first."""
+        return _all(MESSAGES, self._messages_of, connection, event_id)
 
     def endpoints(self, connection: Connection) -> dict[str, Endpoint]:
         """Return all endpoints by name."""

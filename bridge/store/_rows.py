@@ -18,6 +18,7 @@ from bridge.core.model import (
     FeedState,
     Key,
     Lookup,
+    Message,
     OutboundEvent,
     Post,
     Replay,
@@ -90,4 +91,5 @@ LOOKUPS = Codec(Lookup, tables.lookups)
 FEEDS = Codec(FeedState, tables.feeds)
 OUTBOUND = Codec(OutboundEvent, tables.outbound_events)
 DELIVERIES = Codec(Delivery, tables.deliveries)
+MESSAGES = Codec(Message, tables.messages)
 REPLAYS = Codec(Replay, tables.replays)

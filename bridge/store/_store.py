@@ -22,6 +22,7 @@ from bridge.core.model import (
     Key,
     Lane,
     Lookup,
+    Message,
     OutboundEvent,
     Post,
     Replay,
@@ -80,7 +81,7 @@ class SqlStore:
         records = Records(sql, clock)
         accepts, claims, lanes = Accepts(sql, records), Claims(sql, clock), Lanes(sql, clock)
         settles = Settles(sql, records, clock)
-        self._database = database
+        self._database, self._clock = database, clock
         self._reads, self._inbound, self._stats = Reads(sql), Inbound(sql, clock), Stats(sql)
         self._counting, self._dead, self._prune = Counting(sql, clock), DeadLetters(sql), Prune(sql)
         self._accept = Operation(accepts.accept)
@@ -163,7 +164,7 @@ class SqlStore:
         self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
     ) -> int:
         """See `bridge.ports.Store.prune`. Posts go with all that is theirs, at most `limit` rows a table and call."""
-        limits = Limits(events_before, attempts_before, posts_before)
+        limits = Limits(events_before, attempts_before, posts_before, self._clock())
         gone = 0
         for table in self._prune.tables:
             doomed = await self._read(self._prune.find, table, limits, limit)
@@ -277,6 +278,14 @@ class SqlStore:
     async def causes(self) -> dict[str, Cause]:
         """See `bridge.ports.Store.causes`."""
         return await self._read(self._reads.causes)
+
+    async def messages(self, ids: Collection[str]) -> dict[str, Message]:
+        """See `bridge.ports.Store.messages`."""
+        return await self._read(self._reads.messages, tuple(ids))
+
+    async def messages_of(self, event_id: str) -> list[Message]:
+        """See `bridge.ports.Store.messages_of`."""
+        return await self._read(self._reads.messages_of, event_id)
 
     async def endpoints(self) -> dict[str, Endpoint]:
         """See `bridge.ports.Store.endpoints`."""

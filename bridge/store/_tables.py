@@ -43,7 +43,6 @@ events = Table(
     column("object_id", null=True),
     column("revision", null=True),
     column("correlation", null=True),
-    column("reply_to", JsonText, null=True),
     column("traceparent", null=True),
     column("warnings", JsonTuple),
     column("reason", null=True),
@@ -342,6 +341,33 @@ partial(
     where=and_(_is_due, deliveries.c.ordered_by.is_not(None)),
 )
 partial("deliveries_dead", deliveries.c.settled_at, where=in_state(deliveries.c.state, WorkState.DEAD))
+
+messages = Table(
+    "messages",
+    metadata,
+    column("id", primary=True),
+    column("event_id", fixed=True),
+    column("source", fixed=True),
+    column("kind", fixed=True),
+    column("created_at", Instant, fixed=True),
+    column("channel"),
+    column("thread"),
+    column("user"),
+    column("address"),
+    column("execution"),
+    column("asked"),
+    column("address_until", Instant, null=True),
+    column("uses", Integer),
+    column("replaces", Flag),
+    column("ts"),
+    column("shown"),
+    column("said"),
+    column("begun_at", Instant, null=True),
+    column("lease_until", Instant, null=True),
+    column("sequence", Integer),
+    column("version", Integer),
+)
+Index("messages_event", messages.c.event_id)
 
 replays = Table(
     "replays",

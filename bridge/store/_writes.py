@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Update, bindparam, delete, func, null, or_, select, update
 from sqlalchemy.sql import ClauseElement
 
+from bridge.core.endpoints import REPLY, destination_of
 from bridge.core.errors import FailureReason
 from bridge.core.model import Endpoint, Lane, WorkState, Write
 from bridge.ports import Acceptance, Accepted, Clock
@@ -28,6 +29,7 @@ from bridge.store._rows import (
     FEEDS,
     KEYS,
     LOOKUPS,
+    MESSAGES,
     OBJECTS,
     OUTBOUND,
     POSTS,
@@ -35,7 +37,17 @@ from bridge.store._rows import (
     Codec,
 )
 from bridge.store._sql import Sql, Statement, Unit
-from bridge.store._tables import deliveries, endpoints, events, in_state, outbound_bodies, outbound_events, posts, word
+from bridge.store._tables import (
+    deliveries,
+    endpoints,
+    events,
+    in_state,
+    messages,
+    outbound_bodies,
+    outbound_events,
+    posts,
+    word,
+)
 from bridge.store._types import from_micros, to_micros
 
 _CODECS: dict[str, Codec[Any]] = {
@@ -49,6 +61,7 @@ _CODECS: dict[str, Codec[Any]] = {
     "lookups": LOOKUPS,
     "feeds": FEEDS,
     "replays": REPLAYS,
+    "messages": MESSAGES,
 }
 
 
@@ -99,6 +112,8 @@ class Records:
         self._insert_outbound = sql.insert(OUTBOUND.table)
         self._insert_delivery = sql.insert(DELIVERIES.table)
         self._insert_body = sql.insert(outbound_bodies)
+        own = messages.c
+        self._messages_of = sql.by_ids(own.event_id, [own.event_id, own.source, own.id])
         self._drop_endpoints = sql.listed(lambda names: delete(endpoints).where(endpoints.c.name.in_(names)))
         self._free_keys = sql.listed(lambda ids: update(events).values(key=null()).where(events.c.id.in_(ids)))
         self._last_told = sql.listed(_last_told)
@@ -115,7 +130,8 @@ class Records:
 
     def plan(self, unit: Unit, writes: Sequence[Write]) -> Plan:
         """Read all that is needed to plan these writes."""
-        return Plan(self._stored(unit, writes), self._endpoints_for(unit, writes))
+        rows = self.endpoints(unit) if any(write.events for write in writes) else {}
+        return Plan(self._stored(unit, writes), rows, self._followers_of(unit, writes, rows))
 
     def store(self, unit: Unit, plan: Plan) -> None:
         """Write what was planned; raises `Clash` when something else has an id or a unique value of it."""
@@ -167,8 +183,16 @@ class Records:
             stored[name] = self._tables[name].stored(unit, ids) if ids else Rows({})
         return stored
 
-    def _endpoints_for(self, unit: Unit, writes: Sequence[Write]) -> dict[str, Endpoint]:
-        return self.endpoints(unit) if any(write.events for write in writes) else {}
+    def _followers_of(
+        self, unit: Unit, writes: Sequence[Write], rows: dict[str, Endpoint]
+    ) -> dict[str, list[tuple[str, str]]]:
+        """Return the stored messages that follow what is told of; nothing is read where there are no chats."""
+        found: dict[str, list[tuple[str, str]]] = {}
+        if any(row.kind == REPLY for row in rows.values()):
+            ids = {event.event_id for write in writes for event in write.events if event.event_id}
+            for event_id, source, message_id in self._messages_of.rows(unit.connection, sorted(ids)):
+                found.setdefault(event_id, []).append((destination_of(source), message_id))
+        return found
 
 
 def _last_told(subjects: list[Any]) -> ClauseElement:

@@ -20,7 +20,7 @@ from bridge.core.errors import StoreBusy, StoreError, StoreFull
 from bridge.core.model import WorkState
 from bridge.store._engine import Clash
 from bridge.store._schema import is_current, make_current
-from bridge.store._tables import commands, deliveries, in_state, leases, lookups
+from bridge.store._tables import commands, deliveries, in_state, leases, lookups, messages
 
 _LOCK_WAIT_S = 30.0
 _PRAGMAS = {
@@ -116,6 +116,8 @@ class SqliteDatabase:
             for table in (commands, deliveries, lookups):
                 leased = in_state(table.c.state, WorkState.DUE), table.c.lease_until.is_not(None)
                 connection.execute(update(table).where(*leased).values(lease_until=null()))
+            held = messages.c.lease_until.is_not(None)
+            connection.execute(update(messages).where(held).values(lease_until=null()))
             connection.execute(delete(leases))
 
 

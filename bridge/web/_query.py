@@ -63,9 +63,9 @@ class Query:
         self.faults += faults
         return at
 
-    def rows(self) -> int:
+    def rows(self, usual: int = 50) -> int:
         """How many rows a page may have."""
-        value = self.text("limit") or "50"
+        value = self.text("limit") or str(usual)
         if not value.isascii() or not value.isdigit() or not 1 <= int(value) <= MOST_ROWS:
             self.fault("limit", f"is {value[:60]!r}", f"Give a number from 1 to {MOST_ROWS}.")
             return 1

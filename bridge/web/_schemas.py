@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from bridge.core.endpoints import ENDPOINT, ORDERINGS, SUBSCRIPTION
+from bridge.core import inbound
+from bridge.core.endpoints import ENDPOINT, ORDERINGS, REPLY, SUBSCRIPTION, WANTED
 from bridge.core.errors import FailureReason
 from bridge.core.events import EVENT_TYPES
 from bridge.core.formats import FORMATS
@@ -58,7 +59,10 @@ _REQUEST: Mapping[str, Schema] = {
         "anyOf": [TEXT, _many({"anyOf": [TEXT, _object("id", id=TEXT)]})],
         "description": "Our names, patterns over them, or ids of the partner.",
     },
-    "scheduled_at": {"type": ["string", "null"], "description": "ISO 8601; without an offset `timezone` is needed."},
+    "scheduled_at": {
+        "type": ["string", "null"],
+        "description": "Best ISO 8601; without an offset `timezone` is needed.",
+    },
     "timezone": {"type": ["string", "null"], "description": "An IANA name, such as Europe/Berlin."},
     "external_id": {
         "type": ["string", "null"],
@@ -87,6 +91,21 @@ _BRIEF: Mapping[str, Schema] = {
     "reason": _MAYBE,
     "error": _MAYBE,
     "url": _MAYBE,
+}
+_PUBLISHED: Mapping[str, Schema] = {
+    "id": {**TEXT, "description": "That of the event, as `event_id`."},
+    "event_id": TEXT,
+    "duplicate": _FLAG,
+    "status": {**TEXT, "description": "The state of the posts, or `mixed`."},
+    "taken": {**_FLAG, "description": "The partner has all of it. It is not live yet for that: `url` shows that."},
+    "post_id": {**_MAYBE, "description": "The first post."},
+    "accounts_text": {**TEXT, "description": "Where it goes, with commas between."},
+    "scheduled_at": _MAYBE_WHEN,
+    "url": {**_MAYBE, "description": "The first live link that is known."},
+    "reason": {**_MAYBE, "description": "Why it waits or was refused."},
+    "error": _MAYBE,
+    "posts": _many(ref("Brief")),
+    "warnings": _many(_ANY),
 }
 _POST: Mapping[str, Schema] = {
     **_BRIEF,
@@ -118,7 +137,7 @@ _EVENT: Mapping[str, Schema] = {
 _DELIVERY: Mapping[str, Schema] = {
     "id": TEXT,
     "event": TEXT,
-    "type": word(EVENT_TYPES),
+    "type": word((*EVENT_TYPES, WANTED)),
     "endpoint": {**_MAYBE, "description": "null for a token that may not see the endpoint."},
     "state": word(WorkState),
     "reason": _MAYBE,
@@ -132,7 +151,7 @@ _DELIVERY: Mapping[str, Schema] = {
 _FILTER: Mapping[str, Schema] = {
     "endpoint": TEXT,
     "state": word((WorkState.DEAD, WorkState.DONE)),
-    "type": word(EVENT_TYPES),
+    "type": word((*EVENT_TYPES, WANTED)),
     "partner": TEXT,
     "source": TEXT,
     "reason": word(FailureReason),
@@ -169,7 +188,7 @@ _ENDPOINT_FIELDS: Mapping[str, Schema] = {
 }
 _ENDPOINT: Mapping[str, Schema] = {
     "name": TEXT,
-    "kind": word((ENDPOINT, SUBSCRIPTION)),
+    "kind": word((ENDPOINT, SUBSCRIPTION, REPLY)),
     "url": {**TEXT, "description": "As far as its host: the rest may be a secret."},
     "description": TEXT,
     "events": _many(TEXT),
@@ -200,10 +219,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Object": _ANY,
     "Publish": _object(**{name: _REQUEST[name] for name in FIELDS}),
     "Changes": _object(**{name: _REQUEST[name] for name in EDITABLE}),
-    "Published": _object(
-        "event_id", "duplicate", "status", "posts", "warnings",
-        event_id=TEXT, duplicate=_FLAG, status=TEXT, posts=_many(ref("Brief")), warnings=_many(_ANY),
-    ),
+    "Published": _object(*_PUBLISHED, **_PUBLISHED),
     "Hook": {"type": "object", "description": "Whatever the kind of the source says; of most kinds the vendor's own."},
     "Hooked": {
         "anyOf": [ref("Taken"), _object("events", events=_many(ref("Taken")))],
@@ -236,8 +252,15 @@ SCHEMAS: Mapping[str, Schema] = {
     "Event": _object(*_EVENT, **_EVENT),
     "Events": _list(ref("Event")),
     "EventWithPosts": _object(
-        *_EVENT, "status", "posts",
-        **_EVENT, status=TEXT, posts=_many(ref("PostWithTimeline")), body=_object(text=TEXT, base64=TEXT),
+        *_EVENT, "status", "posts", "messages",
+        **_EVENT, status=TEXT, posts=_many(ref("PostWithTimeline")), messages=_many(ref("Message")),
+        body=_object(text=TEXT, base64=TEXT),
+    ),
+    "Message": _object(
+        "id", "source", "kind", "channel", "user", "endpoint", "created_at",
+        id=TEXT, source=TEXT, kind=word((inbound.REPLY, inbound.CARD, inbound.STEP)), channel=_MAYBE, user=_MAYBE,
+        endpoint={**TEXT, "description": "What its deliveries go to, by which it is brought up to date."},
+        created_at=WHEN,
     ),
     "Account": _object(
         "id", "partner", "name", "platform", "state", "causes",
@@ -301,7 +324,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Deliveries": _list(ref("Delivery")),
     "DeliveryWithTries": _object(
         *_DELIVERY, "tries", "told", **_DELIVERY, tries=_many(ref("Try")),
-        told=_object("id", "type", "created_at", "body", id=TEXT, type=word(EVENT_TYPES), created_at=WHEN,
+        told=_object("id", "type", "created_at", "body", id=TEXT, type=word((*EVENT_TYPES, WANTED)), created_at=WHEN,
                      body={"type": ["object", "null"], "description": "null once it was erased."}),
     ),
     "Try": _object(

@@ -7,8 +7,20 @@ from typing import Any
 import orjson
 
 from bridge.core.directory import Wanted, may_use
-from bridge.core.endpoints import Sending
-from bridge.core.model import Account, Attempt, Cause, Command, Delivery, Endpoint, Event, OutboundEvent, Post, Target
+from bridge.core.endpoints import Sending, destination_of, rate_of
+from bridge.core.model import (
+    Account,
+    Attempt,
+    Cause,
+    Command,
+    Delivery,
+    Endpoint,
+    Event,
+    Message,
+    OutboundEvent,
+    Post,
+    Target,
+)
 from bridge.core.step import reconnect, remedy
 from bridge.core.targets import shown
 from bridge.core.units import format_duration
@@ -28,6 +40,20 @@ def brief(post: Post) -> Shape:
         "reason": post.reason,
         "error": post.error,
         "url": next((target.url for target in post.targets if target.url), None),
+    }
+
+
+def at_a_glance(posts: Sequence[Post]) -> Shape:
+    """Several posts as one level of words, for tools that cannot look into lists; what there is none of is null."""
+    targets = [target for post in posts for target in post.targets]
+    times = [post.scheduled_at for post in posts if post.scheduled_at is not None]
+    return {
+        "post_id": posts[0].id if posts else None,
+        "accounts_text": ", ".join(target.name or target.account for target in targets),
+        "scheduled_at": min(times, default=None),
+        "url": next((target.url for target in targets if target.url), None),
+        "reason": next((post.reason for post in posts if post.reason), None),
+        "error": next((post.error for post in posts if post.error), None),
     }
 
 
@@ -124,6 +150,7 @@ def command_shape(command: Command) -> Shape:
         "calls": command.calls,
         "accounts": command.payload.get("account_ids"),
         "changes": sorted(command.payload.get("changes", ())) or None,
+        "by": command.payload.get("by"),
     }
 
 
@@ -209,6 +236,19 @@ def cause_shape(cause: Cause, waiting: Sequence[str], *, link: bool) -> Shape:
     }
 
 
+def message_shape(message: Message) -> Shape:
+    """A message in a chat that follows an event; never what lets anybody answer there."""
+    return {
+        "id": message.id,
+        "source": message.source,
+        "kind": message.kind,
+        "channel": message.channel or None,
+        "user": message.user or None,
+        "endpoint": destination_of(message.source),
+        "created_at": message.created_at,
+    }
+
+
 def endpoint_shape(endpoint: Endpoint, sending: Sending | None, *, now: datetime, disable_after: timedelta) -> Shape:
     """An endpoint; of its address what may be shown, of its headers the names.
 
@@ -225,7 +265,7 @@ def endpoint_shape(endpoint: Endpoint, sending: Sending | None, *, now: datetime
         "format": endpoint.format,
         "signed": bool(sending.keys) if sending is not None else None,
         "headers": sorted(sending.headers) if sending is not None else None,
-        "rate": endpoint.rate,
+        "rate": rate_of(endpoint),
         "ordering": endpoint.ordering,
         "timeout": _duration(endpoint.timeout_s),
         "schedule": [_duration(pause) for pause in endpoint.schedule_s] or None,

@@ -17,7 +17,20 @@ from bridge.web._sight import EVERYTHING, Sight
 KINDS = ("received", "attempt_started", "attempt_ended", "transition", "delivery")
 """What an entry may be, in the order of cause and effect."""
 
-_TOLD = ("previous", "current", "reason", "error", "retry", "account", "url", "what_to_do", "changed", "by", "how")
+_TOLD = (
+    "previous",
+    "current",
+    "reason",
+    "error",
+    "retry",
+    "account",
+    "url",
+    "what_to_do",
+    "goes_at",
+    "changed",
+    "by",
+    "how",
+)
 """Members of an outbound event's data that its entry repeats, when they say something."""
 
 

@@ -19,7 +19,7 @@ _HEADERS = {
 _RETRY_AFTER = {"schema": _TEXT, "description": "Seconds or an HTTP date; obeyed up to `deliver.retry_after_cap`."}
 _ANSWERS = {
     "2XX": {"description": "The event was taken. Answer within the time-out; work on it later."},
-    "410": {"description": "Send nothing more: the endpoint is disabled at once."},
+    "410": {"description": "Send nothing more: the endpoint is disabled at once, a subscription dropped."},
     "429": {
         "description": "Later, and fewer at once; the same goes for 502 and 504.",
         "headers": {"Retry-After": _RETRY_AFTER},

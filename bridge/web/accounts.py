@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from bridge.core.holding import waits_for
 from bridge.core.model import AccountState, Cause
 from bridge.core.step import account_cause
 from bridge.flows import log
@@ -87,8 +88,8 @@ async def _waiting(store: Store, call: Call) -> Mapping[str, list[str]]:
     for _ in range(_PARKED_PAGES):
         parked = await store.parked(_PARKED_PAGE, after)
         for item in parked:
-            if item.command.cause and may_see(item.post, call.allowed):
-                waiting[item.command.cause].append(item.post.id)
+            for cause in waits_for(item.command) if may_see(item.post, call.allowed) else ():
+                waiting[cause].append(item.post.id)
         if len(parked) < _PARKED_PAGE:
             break
         after = parked[-1].command.id

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from bridge.core.endpoints import WANTED
 from bridge.core.errors import FailureReason, Problem
 from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Attempt, Delivery, WorkState
@@ -21,7 +22,7 @@ async def list_deliveries(web: Web, call: Call) -> Answer:
     find = query.find(
         destination=query.text("endpoint"),
         state=query.word("state", tuple(WorkState)),
-        type=query.word("type", tuple(EVENT_TYPES)),
+        type=query.word("type", (*EVENT_TYPES, WANTED)),
         partner=query.word("partner", tuple(web.ingest.kit.partners)),
         source=query.text("source"),
         reason=query.word("reason", tuple(FailureReason)),

@@ -9,7 +9,7 @@ from bridge.core.model import Event, Intent, Post, PostState
 from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
 from bridge.web._query import PAGE, Query
-from bridge.web._shapes import Shape, event_shape, listed, may_see, overall
+from bridge.web._shapes import Shape, event_shape, listed, may_see, message_shape, overall
 from bridge.web._sight import sight
 from bridge.web._timeline import timeline_shape
 
@@ -37,7 +37,7 @@ async def list_events(web: Web, call: Call) -> Answer:
 
 
 async def get_event(web: Web, call: Call) -> Answer:
-    """Answer an event and its posts with their timelines; its body only to an admin."""
+    """Answer an event, its posts with their timelines, and the messages that follow it; its body only to an admin."""
     asked = call.param("id")
     found = await web.store.event(asked)
     if found is None or not _may_see(call, *found):
@@ -48,6 +48,7 @@ async def get_event(web: Web, call: Call) -> Answer:
     shown = event_shape(event) | {
         "status": overall(posts),
         "posts": [timeline_shape(line, now, seen) for line in lines if line is not None],
+        "messages": [message_shape(message) for message in await web.store.messages_of(event.id)],
     }
     if call.token is not None and call.token.may("admin"):
         shown |= {"body": _body(event.body)}

@@ -1,7 +1,7 @@
 """`/hooks/{source}`: what a configured source sends.
 
 Answered as its kind says, 200 for most, once it is stored: senders take any other answer for a failure, send again, and
-switch their webhook off in the end.
+switch their webhook off in the end. A person in a chat is told in such an answer, too, why nothing was stored.
 """
 
 from starlette.types import Receive, Scope, Send

@@ -14,7 +14,7 @@ from bridge.web._timeline import timeline_shape
 
 FILTERS = ("state", "partner", "account", "source", "external_id", "event_id", "q")
 
-_Act = Callable[[str, Sequence[str]], Awaitable[tuple[Post, Command | None]]]
+_Act = Callable[[str, Sequence[str], str], Awaitable[tuple[Post, Command | None]]]
 _NOT_NOW = (FailureReason.CONFLICT, FailureReason.NOT_ALLOWED_NOW, FailureReason.CANCELED, FailureReason.DROPPED)
 
 
@@ -52,7 +52,7 @@ async def edit_post(web: Web, call: Call) -> Answer:
     wait_s = wait_of(call.query)
     fields = await call.fields()
     post_id = await web.actions.find(call.param("id"))
-    return await _told(web, await web.actions.edit(post_id, fields, call.allowed), wait_s)
+    return await _told(web, await web.actions.edit(post_id, fields, call.allowed, _by(call)), wait_s)
 
 
 async def cancel_post(web: Web, call: Call) -> Answer:
@@ -66,7 +66,7 @@ async def retry_post(web: Web, call: Call) -> Answer:
 
 
 async def send_post(web: Web, call: Call) -> Answer:
-    """Let parked work go now."""
+    """Let parked work go now; of what is held this is the approval."""
     return await _ask(web, call, web.actions.send)
 
 
@@ -83,7 +83,12 @@ async def confirm_post(web: Web, call: Call) -> Answer:
 async def _ask(web: Web, call: Call, act: _Act) -> Answer:
     wait_s = wait_of(call.query)
     post_id = await web.actions.find(call.param("id"))
-    return await _told(web, await act(post_id, call.allowed), wait_s)
+    return await _told(web, await act(post_id, call.allowed, _by(call)), wait_s)
+
+
+def _by(call: Call) -> str:
+    """Say who asks."""
+    return f"token {call.caller.name}"
 
 
 async def _told(web: Web, done: tuple[Post, Command | None], wait_s: float) -> Answer:

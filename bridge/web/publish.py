@@ -7,13 +7,20 @@ from collections.abc import Sequence
 
 from starlette.types import Receive, Scope, Send
 
-from bridge.core.errors import Problem, StoreError
+from bridge.core.errors import Fault, Problem, StoreError, summary
 from bridge.core.model import Post, PostState, RawRequest
+from bridge.core.refusing import complaints
 from bridge.flows.ingest import API, Result
 from bridge.web._call import Answer, Web
 from bridge.web._query import wait_of
 from bridge.web._raw import body_of, head_of, raw_request
-from bridge.web._shapes import Shape, brief, overall
+from bridge.web._shapes import Shape, at_a_glance, brief, overall
+
+_GONE = (PostState.CANCELED, PostState.VANISHED)
+"""What the partner had once, and has no more."""
+
+_SENTENCE = 80
+"""How much of the partner's sentence an error tells that names a field, too."""
 
 
 class Publish:
@@ -73,8 +80,17 @@ class Publish:
         posts = tuple(found[1]) if found is not None else answer.posts
         refused = [post for post in posts if _is_refused(post)]
         if refused:
-            raise _refusal(answer, posts, refused[0])
+            raise _refusal(answer, posts, refused[0], await self._complaints(refused))
         return (200 if all(_is_taken(post) for post in posts) else 202), posts
+
+    async def _complaints(self, refused: Sequence[Post]) -> list[Fault]:
+        """Return what the partner found wrong field by field, redacted as it was stored."""
+        try:
+            lines = [await self._web.store.timeline(post.id) for post in refused]
+        except StoreError as error:
+            self._web.metrics.storage_error(error)
+            return []
+        return [fault for line in lines if line is not None for fault in complaints(line.attempts)]
 
 
 def _has_left(post: Post) -> bool:
@@ -91,16 +107,25 @@ def _is_refused(post: Post) -> bool:
     return post.state is PostState.REJECTED or never_sent
 
 
-def _refusal(answer: Result, posts: Sequence[Post], first: Post) -> Problem:
-    why = first.error or first.reason or first.state
-    return Problem(422, "refused", f"{first.partner} will not publish {first.id}: {why}", extra=_shape(answer, posts))
+def _refusal(answer: Result, posts: Sequence[Post], first: Post, faults: Sequence[Fault]) -> Problem:
+    """Return the problem; its `status` is 422, so what the posts are is its `state`."""
+    said = str(first.error or first.reason or first.state)
+    # What is wrong with a field says more than the partner's sentence over it, so there must be room for it.
+    why = f"{first.partner} will not publish {first.id}: {said[:_SENTENCE] if faults else said}"
+    more = f" (and {len(faults) - 1} more)" if len(faults) > 1 else ""
+    detail = f"{why}: {summary(faults[:1])}{more}" if faults else why
+    extra = _shape(answer, posts) | {"state": overall(posts)}
+    return Problem(422, "refused", detail, errors=faults, extra=extra)
 
 
 def _shape(answer: Result, posts: Sequence[Post]) -> Shape:
     return {
+        "id": answer.accepted.event_id,
         "event_id": answer.accepted.event_id,
         "duplicate": answer.accepted.duplicate,
         "status": overall(posts),
+        "taken": bool(posts) and all(_is_taken(post) and post.state not in _GONE for post in posts),
+        **at_a_glance(posts),
         "posts": [brief(post) for post in posts],
         "warnings": answer.warnings,
     }

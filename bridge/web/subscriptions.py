@@ -20,7 +20,7 @@ from bridge.web._pages import page
 from bridge.web._query import Query
 from bridge.web._shapes import subscription_shape
 
-SAMPLED = ("format",)
+SAMPLED = ("format", "limit")
 _SAMPLES = 10
 
 
@@ -41,6 +41,7 @@ async def list_samples(web: Web, call: Call) -> Answer:
     """Answer what a subscriber to a type gets, newest first, byte for byte; an example when there was none yet."""
     query = Query(call.query, SAMPLED)
     name = query.word("format", FORMATS) or STANDARD
+    limit = query.rows(_SAMPLES)
     query.check()
     event_type = call.param("type")
     if event_type not in EVENT_TYPES:
@@ -50,7 +51,7 @@ async def list_samples(web: Web, call: Call) -> Answer:
     async def visible(rows: Sequence[OutboundEvent]) -> list[OutboundEvent]:
         return [row for row in rows if may_be_told(call.allowed, row)]
 
-    found, _ = await page(web.store.told, Find(limit=_SAMPLES, type=event_type), visible)
+    found, _ = await page(web.store.told, Find(limit=limit, type=event_type), visible)
     bodies = [one for event in found if (one := body(name, event)) is not None]
     if not bodies:
         example = body(name, samples()[event_type])

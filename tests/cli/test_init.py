@@ -13,6 +13,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import httpx
+import orjson
 import pytest
 import yaml
 
@@ -101,7 +102,7 @@ def test_the_first_post_that_it_shows_is_taken_and_can_be_taken_back(tmp_path, p
 
         publish = between(text, "    curl http", "\n\n").replace("/v1/publish", "/v1/publish?wait=20")
         post = call(tmp_path, url, publish)
-        post_id = re.search(r'"(post_\w+)"', post)[1]
+        post_id = orjson.loads(post)["post_id"]
         cancel = between(text, "    curl -X DELETE", "\n").replace("POST_ID", f"{post_id}?wait=20")
         back = call(tmp_path, url, cancel)
 

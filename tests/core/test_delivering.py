@@ -14,6 +14,7 @@ from bridge.core.delivering import (
     counted,
     headers_of,
     health,
+    is_dropped,
     is_well,
     judge,
     label,
@@ -22,9 +23,9 @@ from bridge.core.delivering import (
     schedule_of,
     was_healed,
 )
-from bridge.core.endpoints import Sending, was_there
+from bridge.core.endpoints import Sending, wants, was_there
 from bridge.core.errors import FailureReason
-from bridge.core.model import Delivery, Endpoint, Lane, WorkState
+from bridge.core.model import Delivery, Endpoint, Lane, OutboundEvent, WorkState
 from bridge.core.rules import DeliverRules
 from bridge.core.step import Moment, Step
 
@@ -93,6 +94,24 @@ def test_who_wants_nothing_more_is_not_tried_again(reason):
     assert (dead.state, dead.reason) == (WorkState.DEAD, reason)
 
 
+def test_what_was_too_early_is_due_again_soon_in_its_lane_and_uses_up_no_try():
+    waits = made(Outcome(wait=SECOND))
+    assert waits == replace(DELIVERY, due_at=NOW + SECOND, version=3)
+    assert not Outcome(wait=SECOND).works
+    assert WELL.works
+
+
+def test_what_can_never_be_delivered_dies_at_once_for_its_own_reason():
+    dead = made(Outcome(FailureReason.FORBIDDEN, final=True))
+    assert (dead.state, dead.reason, dead.attempts) == (WorkState.DEAD, FailureReason.FORBIDDEN, 1)
+
+
+@pytest.mark.parametrize("outcome", [replace(DOWN, alone=True), Outcome(wait=SECOND), Outcome("gone", 410, alone=True)])
+def test_what_is_of_one_delivery_says_nothing_of_the_endpoint(outcome):
+    assert outcome.ours
+    assert judged(OPS, outcome)[0] == OPS
+
+
 def test_the_last_failure_of_the_endpoints_own_schedule_ends_it():
     schedule = schedule_of(replace(OPS, schedule_s=(0.0, 60.0)), RULES)
     first = made(DOWN, schedule=schedule)
@@ -152,6 +171,12 @@ def test_410_disables_at_once_and_lets_what_is_due_die():
     assert (told["type"], told["data"]["reason"], told["data"]["status"]) == ("endpoint.disabled", "gone", 410)
     assert "POST /v1/endpoints/ops/enable" in told["data"]["what_to_do"]
     assert not judged(gone, Outcome(FailureReason.GONE, 410))[2].endpoints
+
+
+def test_410_is_the_end_of_a_subscription_and_nobody_is_told():
+    gone, told, write = judged(replace(OPS, kind="subscription"), Outcome(FailureReason.GONE, 410))
+    assert is_dropped(gone)
+    assert (told, write.drop_endpoints, write.kill_deliveries_of) == ([], (OPS.name,), ())
 
 
 def test_a_failing_endpoint_is_told_of_at_each_mark_once_and_disabled_at_the_end():
@@ -234,6 +259,18 @@ def test_who_ended_before_another_was_told_of_and_died_after_that_counts_as_the_
     later = replace(dead, settled_at=NOW + SECOND)
     assert (counted(later, told), counted(dead, OPS), counted(dead, None)) == (later, dead, dead)
     assert counted(replace(dead, reason=FailureReason.GONE), told).settled_at == NOW - SECOND
+
+
+def test_a_chat_wants_nothing_by_itself_and_nobody_is_told_of_what_is_wanted_there():
+    told = outbound_of("post.posted")
+    assert wants(OPS, told)
+    assert not wants(replace(OPS, kind="reply"), told)
+    assert not wants(replace(OPS, kind="reply", name="x"), replace(told, type="webhook.test", endpoint="x"))
+    assert not wants(OPS, outbound_of("reply.wanted"))
+
+
+def outbound_of(event_type):
+    return OutboundEvent("msg_1", event_type, "post:p", 1, NOW, b"{}")
 
 
 def test_a_delivery_is_for_who_was_there_when_it_was_made():

@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bridge.core import formats
+from bridge.core.block_kit import plain
 from bridge.core.catalogue._samples import NOON, disabled_by_hand, given_up, refused, samples
 from bridge.core.events import EVENT_TYPES, body_of
-from bridge.core.formats._blocks import plain
 from bridge.core.model import OutboundEvent
 from tests.block_kit import block_faults, texts
 from tests.schemas import faults
@@ -85,7 +85,7 @@ def test_a_variant_fits_the_schema_of_its_type(which):
 
 def test_there_is_no_file_for_what_does_not_exist():
     known = {golden(*case) for case in CASES}
-    assert {path for path in GOLDEN.rglob("*") if path.is_file()} == known
+    assert {path for name in formats.FORMATS for path in (GOLDEN / name).iterdir()} == known
 
 
 def test_the_standard_body_is_what_is_stored():

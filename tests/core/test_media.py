@@ -83,6 +83,7 @@ def test_other_addresses_are_not(url):
     [
         ("localhost", True), ("nas", True), ("nas.local", True), ("cms.corp.internal", True), ("box.lan.", True),
         ("127.0.0.1", True), ("10.1.2.3", True), ("[::1]", True), ("[fd00::1]", True), ("169.254.169.254", True),
+        ("files.slack.com", True), ("files.slack-gov.com", True), ("a.files.slack.com", False),
         ("8.8.8.8", False), ("[2606:4700::1111]", False), ("cdn.example.com", False), ("internal.example.com", False),
     ],
 )  # fmt: skip

@@ -217,4 +217,4 @@ def test_a_post_that_is_refused_tells_every_fault():
 
     found = told(step, "post.rejected")
     assert (found["reason"], found["errors"]) == ("invalid", [fault.wire() for fault in faults])
-    assert found["error"] == "caption is too long; media is missing"
+    assert found["error"] == "caption is too long; media is missing. Send one."

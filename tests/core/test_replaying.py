@@ -50,6 +50,10 @@ def test_every_filter_is_kept_and_the_window_ends_where_it_says():
     assert (found.until, found.missed) == (until, False)
 
 
+def test_what_is_told_to_a_chat_may_be_asked_for_though_nobody_subscribes_to_it():
+    assert wanted({"endpoint": "reply:team", "type": "reply.wanted"}, NOW).find["type"] == "reply.wanted"
+
+
 def test_it_looks_at_nothing_that_comes_after_it_was_asked_for():
     assert wanted({"all": True}, NOW).until == NOW
     assert wanted({"endpoint": "ops", "until": (NOW + DAY).isoformat()}, NOW).until == NOW

@@ -124,7 +124,7 @@ def test_every_fault_is_told_at_once_and_the_detail_stays_short():
         parse_request(fields)
 
     assert {fault.field for fault in caught.value.errors} == set(fields)
-    assert caught.value.detail.endswith("(and 3 more)")
+    assert all(name in caught.value.detail for name in fields)
     assert len(caught.value.detail) < 250
 
 

@@ -240,25 +240,6 @@ def test_after_a_hold_exactly_one_probe_goes_whatever_the_lane():
     assert (lanes.claim(FIRST), lanes.claim(AGAIN)) == ({"ops": 1}, {"ops": 0})
 
 
-@pytest.mark.parametrize(("rate", "at_once", "after_a_second"), [(5.0, 5, 5), (0.5, 1, 0), (0.1, 1, 0)])
-def test_a_rate_lets_one_seconds_worth_go_at_once(rate, at_once, after_a_second):
-    lanes = Lanes("ops", rate=rate)
-    assert lanes.claim() == {"ops": at_once}
-    for _ in range(at_once):
-        lanes.end()
-    assert lanes.claim() == {"ops": 0}
-    lanes.move(1)
-    assert lanes.claim() == {"ops": after_a_second}
-
-
-def test_a_rate_wakes_the_pump_when_it_has_filled_up():
-    lanes = Lanes("ops", rate=2.0)
-    lanes.claim()
-    assert lanes.shares.rest_s(lanes.rows, NOW) == 0.5
-    lanes.move(-60)
-    assert lanes.room() == 0, "a clock that goes back fills nothing up"
-
-
 def test_an_endpoint_that_gathers_may_put_many_into_one_request():
     lanes = Lanes("ops", group_s=30.0, rate=1.0, format="slack")
     assert lanes.claim_once(FIRST, {"ops": 40}) == {"ops": 40}

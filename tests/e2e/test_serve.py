@@ -125,6 +125,8 @@ def test_check_takes_the_example(tmp_path: Path):
         "BRIDGE_SECRET_KEY": "A" * 43 + "=",
         "BRIDGE_SIGNING_KEY": f"whsk_{'A' * 43}=",
         "SLACK_WEBHOOK": "https://hooks.slack.com/services/a",
+        "SLACK_SIGNING_SECRET": "0123456789abcdef0123456789abcdef",
+        "SLACK_BOT_TOKEN": "xoxb-0123456789",
         "SHEET_AUTHORIZATION": "Bearer 0123456789",
         "SHEET_SECRET": "whsec_" + "QUJD" * 10,
     }

@@ -84,8 +84,8 @@ async def town(build_town: BuildTown) -> Town:
 async def build_office(build_town: BuildTown) -> AsyncIterator[BuildOffice]:
     async with AsyncExitStack() as stack:
 
-        async def build(rules: DeliverRules = RULES, allow: Any = LOOPBACK) -> Office:
-            return await stack.enter_async_context(an_office(await build_town(), rules, allow))
+        async def build(rules: DeliverRules = RULES, allow: Any = LOOPBACK, reply: Any = None) -> Office:
+            return await stack.enter_async_context(an_office(await build_town(), rules, allow, reply))
 
         yield build
 

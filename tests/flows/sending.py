@@ -77,7 +77,9 @@ class Office:
 
 
 @asynccontextmanager
-async def an_office(town: Town, rules: DeliverRules = RULES, allow: Any = LOOPBACK) -> AsyncIterator[Office]:
+async def an_office(
+    town: Town, rules: DeliverRules = RULES, allow: Any = LOOPBACK, reply: Any = None
+) -> AsyncIterator[Office]:
     """Open an office whose endpoints `hook` and `two` are signed for; the town's own one wants nothing."""
     async with AsyncExitStack() as stack:
         quiet = replace((await town.store.endpoints())["ops"], version=2, events=())
@@ -90,5 +92,5 @@ async def an_office(town: Town, rules: DeliverRules = RULES, allow: Any = LOOPBA
         def sending(endpoint: Endpoint, now: datetime) -> Sending:
             return sendings.get(endpoint.name, lambda _now: Sending())(now)
 
-        deliverer = Deliverer(town.kit, rules, client, sending, Redactor(("s3cret-word",)))
+        deliverer = Deliverer(town.kit, rules, client, sending, Redactor(("s3cret-word",)), reply=reply)
         yield Office(town, receiver, deliverer, base, sendings)

@@ -342,7 +342,7 @@ async def test_a_retry_by_hand_takes_the_place_of_the_planned_one(town):
     await town.advance(5)
     _, command = await town.actions.retry(post_id, ())
     await town.work()
-    assert command.payload == {"account_ids": [TIKTOK], "manual": True}
+    assert command.payload == {"account_ids": [TIKTOK], "manual": True, "by": "a person"}
     await town.advance(30)
     assert len(town.calls("retry")) == 1
     assert (await town.post(post_id)).state is PostState.POSTED

@@ -146,7 +146,7 @@ class Killed(BaseException):
 class Deadly(GuardedClient):
     """A client that ends the process."""
 
-    def opened(self, url):
+    def opened(self, url, *, headers=None):
         raise Killed
 
 

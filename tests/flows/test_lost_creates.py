@@ -191,6 +191,7 @@ async def test_a_refusal_that_may_pass_is_looked_into_once(vendor: Vendor) -> No
 async def test_a_schedule_that_passed_on_its_way_goes_at_once(vendor: Vendor, held: int | None) -> None:
     """The vendor's clock is ahead; a 429 before it changes nothing, for nothing of that was stored."""
     vendor.sim.world.offset = timedelta(seconds=20)
+    vendor.wait_by_the_clock()
     if held is not None:
         vendor.sim.fault("rate_limited", "create", retry_after=held)
     at = vendor.town.clock() + timedelta(seconds=15 + (held or 0))

@@ -32,7 +32,7 @@ from tests.fuzz.audit import TERMINAL, Day, Wish, broken
 from tests.fuzz.town import ACCOUNTS, Town
 
 RUNS = int(os.environ.get("FUZZ_RUNS", "0"))
-CI_RUNS = 50
+CI_RUNS = 40
 STEPS = 40
 LONG_ENOUGH = 12 * 3600
 """Seconds after which whatever is retried has been."""

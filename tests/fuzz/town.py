@@ -24,6 +24,7 @@ from bridge.core.model import Post, RawRequest
 from bridge.core.redact import Redactor
 from bridge.core.states import Lane
 from bridge.core.times import sortable
+from bridge.flows.configured import sync_endpoints
 from bridge.flows.ingest import Result
 from bridge.net import NetError, Reply
 from bridge.ports import Find
@@ -229,7 +230,7 @@ class Town:
             budget: Any = partner._budget  # type: ignore[attr-defined]  # Every client has one.
             budget._sleep, budget._tick = self.clock.sleep, lambda: self.clock().timestamp()
         await self.bridge.watcher.add_keys()
-        await app.sync_endpoints(self.bridge.kit, app.configured(self.settings))
+        await sync_endpoints(self.bridge.kit, app.configured(self.settings))
         await self.bridge.kit.book.refresh(kept)
 
     def _new_id(self, prefix: str) -> str:

@@ -35,6 +35,8 @@ EXAMPLE_ENVIRON = {
     "BLOG_SECRET": "the-secret-of-the-blog",
     "ZAPIER_SECRET": "the-secret-of-zapier",
     "OPS_SECRET": "whsec_" + "QUJD" * 10,
+    "SLACK_SIGNING_SECRET": "0123456789abcdef0123456789abcdef",
+    "SLACK_BOT_TOKEN": "xoxb-1-2-of-the-bot",
     "SLACK_WEBHOOK": "https://hooks.slack.com/services/T0/B0/secret",
     "SHEET_SECRET": "whsec_" + "REVG" * 10,
     "SHEET_AUTHORIZATION": "Bearer of-the-sheet",
@@ -74,13 +76,15 @@ def test_the_example_shows_every_key(example):
     for section, kinds in (("sources", CONFIGS), ("partners", PARTNERS)):
         widest = {one["kind"]: set(one) for one in sorted(tree[section].values(), key=len)}
         assert section == "sources" or widest.keys() == kinds.keys()
-        for kind in widest.keys() - {"generic"}:
+        for kind in widest.keys() - {"generic", "slack"}:
             assert widest[kind] == {"kind", *(item.name for item in fields(kinds[kind]))}
     assert (
         max(tree["endpoints"].values(), key=len).keys()
         == shown["endpoints"]["additionalProperties"]["properties"].keys()
     )
-    assert {item.name for item in fields(HookRules)} <= set(tree["sources"]["blog"])
+    common = {item.name for item in fields(HookRules)}
+    assert common <= set(tree["sources"]["blog"])
+    assert {item.name for item in fields(CONFIGS["slack"])} - common <= set(tree["sources"]["team"])
 
 
 def test_the_defaults_of_every_source_that_the_example_shows_are_true(example):
@@ -89,7 +93,7 @@ def test_the_defaults_of_every_source_that_the_example_shows_are_true(example):
     shown = {item.name for item in fields(blog) if getattr(blog, item.name) != getattr(plain, item.name)}
     assert shown == {
         *("secret", "accounts", "accounts_by_tag", "when", "caption", "captions", "by_partner", "media_default"),
-        *("site", "timezone", "feed"),
+        *("site", "timezone", "feed", "hold", "card"),
     }
 
 

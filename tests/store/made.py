@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from bridge.core.endpoints import REPLY, destination_of
 from bridge.core.events import body_of
 from bridge.core.model import (
     Attempt,
@@ -16,6 +17,7 @@ from bridge.core.model import (
     Intent,
     Lane,
     Lookup,
+    Message,
     OutboundEvent,
     Post,
     SourceObject,
@@ -113,6 +115,17 @@ def told_in_full(event_type: str = "post.failed", **given: Any) -> OutboundEvent
 
 def endpoint(name: str = "ops", *events: str, **given: Any) -> Endpoint:
     return Endpoint(name, f"https://{name}.example.com/hook", events or ("*",), **given)
+
+
+def message(event_id: str = "evt_1", **given: Any) -> Message:
+    made: dict[str, Any] = {"id": new_id("rpl"), "source": "team", "kind": "reply", "created_at": NOW}
+    return Message(event_id=event_id, **{**made, **given})
+
+
+def chat(source: str = "team", **given: Any) -> Endpoint:
+    """The row that stands for a chat."""
+    name = destination_of(source)
+    return Endpoint(name, "https://chat.example.com", **{"events": (), "kind": REPLY, **given})
 
 
 async def claim_any(store: SqlStore, now: datetime = NOW, most: int = 10, **named: int) -> list[ClaimedDelivery]:

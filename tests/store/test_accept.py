@@ -31,7 +31,7 @@ LATER = NOW + timedelta(hours=72)
 
 
 async def test_accept_stores_the_event_with_all_it_causes(store: SqlStore) -> None:
-    item = acceptance(posts=2, external_id="x", warnings=({"code": "w"},), reply_to={"channel": "c"})
+    item = acceptance(posts=2, external_id="x", warnings=({"code": "w"},))
     assert await store.accept([item], NOW) == [Accepted(item.event.id, tuple(one.id for one in item.write.posts))]
     assert await store.event(item.event.id) == (item.event, list(item.write.posts))
     assert await store.commands(item.write.posts[1].id) == [item.write.commands[1]]

@@ -147,6 +147,11 @@ def hubspot_v2(sent: Sent, secret: str) -> dict[str, str]:
     return {"X-HubSpot-Signature": hashlib.sha256(text).hexdigest(), "X-HubSpot-Signature-Version": "v2"}
 
 
+def slack(sent: Sent, secret: str) -> dict[str, str]:
+    found = digest(secret, f"v0:{sent.seconds}:".encode() + sent.body).hex()
+    return {"X-Slack-Request-Timestamp": sent.seconds, "X-Slack-Signature": f"v0={found}"}
+
+
 def posteverywhere(sent: Sent, secret: str) -> dict[str, str]:
     found = digest(secret, sent.body).hex()
     return {"X-PostEverywhere-Signature": f"sha256={found}", "X-PostEverywhere-Timestamp": sent.seconds}
@@ -175,6 +180,7 @@ SIGNS: Mapping[str, Sign] = {
     "prismic": nothing,
     "sanity": sanity,
     "shopify": plain("X-Shopify-Hmac-Sha256", as_b64=True),
+    "slack": slack,
     "standard_webhooks": standard,
     "storyblok": plain("webhook-signature", algorithm="sha1"),
     "strapi": token(),

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 from jsonschema import Draft202012Validator
 
-from bridge.core.model import Write
+from bridge.core.model import Message, Write
 from bridge.ports import Acceptance
-from tests.web.room import problem
+from tests.web.room import NOW, problem
 
 pytestmark = pytest.mark.anyio
 
@@ -53,6 +53,26 @@ async def test_what_made_no_post_is_shown_to_a_restricted_token_that_sent_it(roo
     listed = (await room.get("/v1/events", "brand"))["items"]
 
     assert {event["id"] for event in listed} == {"evt_of_brand", made["event_id"]}
+
+
+async def test_an_event_shows_the_messages_that_follow_it_and_nothing_that_answers_there(room):
+    made = (await room.publish()).json()
+    secrets = {"address": "https://chat.example.com/s3cret", "execution": "run-1"}
+    told = {"channel": "C1", "user": "U1", **secrets}
+    follows = [Message("rpl_1", made["event_id"], "team", "reply", NOW, **told), bare(made["event_id"], "rpl_2")]
+    await room.web.store.record([Write(messages=tuple(follows))])
+
+    shown = (await room.get(f"/v1/events/{made['event_id']}"))["messages"]
+
+    where = {"source": "team", "kind": "reply", "endpoint": "reply:team", "created_at": shown[0]["created_at"]}
+    assert shown == [
+        {"id": "rpl_1", "channel": "C1", "user": "U1", **where},
+        {"id": "rpl_2", "channel": None, "user": None, **where},
+    ]
+
+
+def bare(event_id, message_id):
+    return Message(message_id, event_id, "team", "reply", NOW)
 
 
 async def test_events_are_filtered(room):

@@ -132,7 +132,7 @@ async def answers(room: Any, kind: str, body: bytes, sent: Mapping[str, Any]) ->
     if answer.status_code >= 400:
         assert answer.headers["content-type"] == "application/problem+json"
         assert 0 < len(answer.json()["detail"]) < 250
-    elif answer.status_code != 204:
+    elif answer.status_code != 204 and not (kind == "slack" and not answer.content):
         assert answer.headers["content-type"] == "application/json"
         assert isinstance(answer.json(), dict)
 

@@ -213,3 +213,22 @@ async def test_samples_show_only_what_the_token_may_see(room):
 async def test_there_are_no_samples_of_what_is_no_type(room):
     problem(await room.call("GET", "/v1/samples/post.lost"), 404, "no_such_event_type")
     problem(await room.call("GET", "/v1/samples/post.posted?format=xml"), 422, "invalid_request")
+
+
+async def test_a_poll_gets_as_many_as_it_asks_for_each_with_its_own_id(room):
+    for number in range(3):
+        await room.published(caption=f"post {number}")
+
+    two = await room.get("/v1/samples/post.pending?format=flat&limit=2")
+    three = await room.get("/v1/samples/post.pending?format=flat&limit=100")
+
+    assert (len(two), len(three), two) == (2, 3, three[:2])
+    assert len({one["id"] for one in three}) == 3
+    assert [one["timestamp"] for one in three] == sorted((one["timestamp"] for one in three), reverse=True)
+    problem(await room.call("GET", "/v1/samples/post.pending?limit=0"), 422, "invalid_request")
+
+
+async def test_a_hook_of_zapier_shows_the_rate_it_has_by_itself(room):
+    told = await subscribed(room)
+
+    assert (await room.get(f"/v1/endpoints/{told['id']}", "admin"))["rate"] == 30.0

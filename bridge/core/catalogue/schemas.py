@@ -113,7 +113,7 @@ _FAULT = _object(
     },
 )
 
-_BY = _text("Who said so, when it was a person.")
+_BY = _text("Who asked for it or said so, when it was a person: `token NAME`, or a name in a chat.")
 _SAME_AS = _text("Another post of ours: the one that it repeats, or that it goes on as.")
 _POST_MAYBE: Fields = {
     "reason": _maybe(REASON),
@@ -195,7 +195,9 @@ _OWN: Mapping[str, Fields] = {
     "post.parked": {"reason": REASON, "what_to_do": WHAT_TO_DO},
     "post.retrying": {"account_ids": _IDS},
     "post.gave_up": {"reason": _maybe(REASON)},
-    "post.updated": {"changed": _list(_text("The name of a field."), "What was changed.")},
+    "post.updated": {
+        "changed": _list(_text("A field, or `approval`, `sent`, `retried`, `dropped`."), "What was changed.")
+    },
     "post.stuck": {"since": _when("Since when it has been in flight or overdue.")},
     "target.failed": {"retry": _maybe(RETRY)},
     "target.retrying": {"retry": RETRY},
@@ -225,7 +227,10 @@ _OWN_MAYBE: Mapping[str, Fields] = {
         "errors": _list(_FAULT, "Of an event that no post could be made of: every fault."),
         "accounts": _list(_text("A word."), "Of such an event: the words that mean no account."),
     },
-    "post.parked": {"account_ids": _IDS},
+    "post.parked": {
+        "account_ids": _IDS,
+        "goes_at": _when("Of what is held for a while: when it goes by itself, unless somebody takes it back before."),
+    },
     "post.gave_up": {
         "why": {
             "type": "object",

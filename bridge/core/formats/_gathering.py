@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import orjson
 
-from bridge.core.formats._blocks import MOST_BLOCKS, MOST_IN_ALL, Block, header, length, message, section
+from bridge.core.block_kit import MOST_BLOCKS, MOST_IN_ALL, Block, header, length, message, section
 from bridge.core.formats._slack import CAUSE, CLOSED, OPENED
 
 NAMED = 3

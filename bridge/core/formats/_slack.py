@@ -5,9 +5,9 @@ from typing import Any
 
 import orjson
 
+from bridge.core.block_kit import block_id, instant, joined, link, message, plain, section
 from bridge.core.catalogue.words import sentence
 from bridge.core.errors import FailureReason
-from bridge.core.formats._blocks import block_id, instant, joined, link, message, plain, section
 from bridge.core.model import OutboundEvent
 
 Data = Mapping[str, Any]

@@ -11,8 +11,8 @@ from contextlib import suppress
 from datetime import datetime, timedelta
 from functools import partial
 
-from bridge.core.delivering import Outcome, is_well
-from bridge.core.endpoints import Sending, was_there
+from bridge.core.delivering import Attempted, Outcome, is_well
+from bridge.core.endpoints import REPLY, Sending, was_there
 from bridge.core.errors import FailureReason, StoreError
 from bridge.core.formats import GATHERS, parts
 from bridge.core.model import Endpoint, Lane
@@ -20,15 +20,12 @@ from bridge.core.redact import Redactor
 from bridge.core.rules import DeliverRules
 from bridge.core.sharing import Shares
 from bridge.flows import Kit, Pump, log
-from bridge.flows.deliver._attempt import Attempted, Caller
+from bridge.flows.deliver._attempt import Batch, Caller, Replies, Reply
 from bridge.flows.deliver._endpoints import Rows
 from bridge.flows.deliver._exhausted import Exhausted
 from bridge.flows.deliver._settle import Settler
 from bridge.net import GuardedClient
 from bridge.ports import ClaimedDelivery
-
-Batch = Sequence[ClaimedDelivery]
-"""What goes out in one request: one delivery, or several to an endpoint that gathers."""
 
 _SETTLING = timedelta(seconds=45)
 """How much longer than a request may take a delivery is ours."""
@@ -43,6 +40,7 @@ class Deliverer:
         client: carries the requests.
         sending: finds what an endpoint's requests carry at an instant; raises `SealError`.
         redactor: takes secrets out of what is kept of answers.
+        reply: brings messages in chats up to date; None where no chat is configured.
     """
 
     def __init__(
@@ -52,6 +50,8 @@ class Deliverer:
         client: GuardedClient,
         sending: Callable[[Endpoint, datetime], Sending],
         redactor: Redactor,
+        *,
+        reply: Reply | None = None,
     ) -> None:
         self.kit, self.rules, self.client = kit, rules, client
         again = max(rules.concurrency // 4, 1)
@@ -60,6 +60,7 @@ class Deliverer:
         self.endpoints = Rows(kit, self.shares.healed)
         self.dead_letters = Exhausted(kit, self.endpoints)
         self.caller = Caller(kit.clock, rules, client, sending, redactor)
+        self.replies = Replies(kit.clock, reply)
         self.settler = Settler(kit, rules, self.endpoints, self.shares, self.dead_letters)
         self.pumps = (self._pump(Lane.FIRST, sizes), self._pump(Lane.AGAIN, sizes))
         # Two lanes that count room at once would each let a probe through.
@@ -112,11 +113,12 @@ class Deliverer:
             batch = await self._meant(batch, endpoint)
             if endpoint is None or not batch:
                 return
-            attempted = await self.caller.call(batch, endpoint)
+            callers = self.replies if first.destination_kind == REPLY else self.caller
+            attempted = await callers.call(batch, endpoint)
             endpoint = self.endpoints.rows.get(first.destination)
             if endpoint is not None and attempted.is_of(endpoint):
                 self._pace(first.destination, attempted)
-            if attempted.outcome.reason is None and endpoint is not None and is_well(endpoint):
+            if attempted.outcome.works and endpoint is not None and is_well(endpoint):
                 # Nothing changes for the endpoint, so the next request need not wait for this one's commit.
                 held = False
                 self._release(first.lane, first.destination, began)
@@ -139,10 +141,12 @@ class Deliverer:
     def _pace(self, name: str, attempted: Attempted) -> None:
         """Go faster or slower by how an attempt ended."""
         outcome, now = attempted.outcome, attempted.ended_at
-        if outcome.reason is None:
+        if outcome.ours:
+            return
+        if outcome.works:
             if self.shares.worked(name):
                 log.info("endpoint.recovered", endpoint=name)
-        elif not outcome.ours:
+        else:
             self.shares.failed(name)
             if outcome.slows and self.shares.slowed(name, now):
                 log.warning("endpoint.throttled", endpoint=name, status=outcome.status)
@@ -159,12 +163,15 @@ class Deliverer:
         """Put together what goes out in one request; what one does not hold goes out in as many as it takes."""
         batches: list[Batch] = []
         together: dict[tuple[str, str], list[ClaimedDelivery]] = {}
+        messages: dict[tuple[str, str | None], list[ClaimedDelivery]] = {}
         for one in claimed:
             delivery, row = one.delivery, self.endpoints.rows.get(one.delivery.destination)
-            if row is not None and row.group_s and delivery.format in GATHERS:
+            if delivery.destination_kind == REPLY:
+                messages.setdefault((delivery.destination, delivery.ordered_by), []).append(one)
+            elif row is not None and row.group_s and delivery.format in GATHERS:
                 together.setdefault((delivery.destination, delivery.format), []).append(one)
             else:
                 batches.append((one,))
         for (_, name), many in together.items():
             batches += [[many[number] for number in part] for part in parts(name, [one.body for one in many])]
-        return batches
+        return [*batches, *messages.values()]

@@ -1,12 +1,11 @@
 """One attempt: the request to an endpoint, and how it ended."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from urllib.parse import parse_qsl, unquote, urlsplit
 
-from bridge.core.delivering import Outcome, answered, headers_of, is_same
+from bridge.core.delivering import Attempted, Outcome, answered, headers_of
 from bridge.core.endpoints import Sending
 from bridge.core.errors import FailureReason
 from bridge.core.formats import content_type, gathered
@@ -26,23 +25,30 @@ _READ = 20 * 1024
 """Bytes of it that are read: more than is kept, because its end may be a part of a secret, and is not kept."""
 
 
-@dataclass(frozen=True, slots=True)
-class Attempted:
-    """An attempt, ended.
+Batch = Sequence[ClaimedDelivery]
+"""What goes out in one request: one delivery, several to an endpoint that gathers, or those of a message in a chat."""
 
-    `answer` is the beginning of the answer's body, redacted. `sent_to` is the endpoint as it was then; None when
-    nothing was sent.
-    """
+Reply = Callable[[Batch, Endpoint], Awaitable[Attempted]]
+"""Brings a message in a chat up to date; whatever happens is an outcome."""
 
-    started_at: datetime
-    ended_at: datetime
-    outcome: Outcome
-    answer: str = ""
-    sent_to: Endpoint | None = None
 
-    def is_of(self, endpoint: Endpoint) -> bool:
-        """Say whether how it ended says something of an endpoint as it is now."""
-        return self.sent_to is not None and is_same(self.sent_to, endpoint)
+class Replies:
+    """Makes the attempts at messages in chats; `reply` is None where no chat is configured."""
+
+    def __init__(self, clock: Clock, reply: Reply | None) -> None:
+        self.clock, self.reply = clock, reply
+
+    async def call(self, batch: Batch, endpoint: Endpoint) -> Attempted:
+        """Bring a message up to date, once for all that was told meanwhile."""
+        started = self.clock()
+        if self.reply is None:
+            return Attempted(started, started, Outcome(FailureReason.ENDPOINT_DISABLED, detail="there is no such chat"))
+        try:
+            return await self.reply(batch, endpoint)
+        except Exception as error:  # noqa: BLE001  # As below: a fault of ours is one more failed attempt.
+            log.exception("delivery.failed", delivery_id=batch[0].delivery.id)
+            outcome = Outcome(FailureReason.INTERNAL, detail=type(error).__name__)
+            return Attempted(started, self.clock(), outcome, sent_to=endpoint)
 
 
 class Caller:
@@ -59,7 +65,7 @@ class Caller:
         self.clock, self.rules, self.client, self.sending, self.redactor = clock, rules, client, sending, redactor
         self._timeout_s = rules.timeout.total_seconds()
 
-    async def call(self, batch: Sequence[ClaimedDelivery], endpoint: Endpoint) -> Attempted:
+    async def call(self, batch: Batch, endpoint: Endpoint) -> Attempted:
         """Send deliveries of one format in one request; whatever happens is an outcome."""
         started = self.clock()
         answer = ""
@@ -74,7 +80,7 @@ class Caller:
             outcome = Outcome(FailureReason.INTERNAL, detail=type(error).__name__)
         return Attempted(started, self.clock(), outcome, answer, endpoint)
 
-    async def _post(self, batch: Sequence[ClaimedDelivery], endpoint: Endpoint, now: datetime) -> tuple[Outcome, str]:
+    async def _post(self, batch: Batch, endpoint: Endpoint, now: datetime) -> tuple[Outcome, str]:
         first = batch[0].delivery
         body = batch[0].body if len(batch) == 1 else gathered(first.format, [one.body for one in batch])
         sending = self.sending(endpoint, now)

@@ -4,7 +4,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from bridge.core.delivering import after, counted, is_well, judge, label, may_tell, schedule_of
+from bridge.core.delivering import (
+    Attempted,
+    Outcome,
+    after,
+    counted,
+    is_dropped,
+    is_well,
+    judge,
+    label,
+    may_tell,
+    schedule_of,
+)
 from bridge.core.errors import StoreError
 from bridge.core.events import exhausted, is_exhausted
 from bridge.core.model import Attempt, AttemptOutcome, Delivery, Endpoint, WorkState, Write
@@ -12,7 +23,6 @@ from bridge.core.rules import DeliverRules
 from bridge.core.sharing import Shares
 from bridge.core.step import Moment, Step
 from bridge.flows import TRIES, Kit, log
-from bridge.flows.deliver._attempt import Attempted
 from bridge.flows.deliver._endpoints import Rows
 from bridge.flows.deliver._exhausted import Exhausted
 from bridge.metrics import DeliveryOutcome
@@ -64,7 +74,7 @@ class Settler:
             number=delivery.calls,
             post_id=None,
             started_at=attempted.started_at,
-            outcome=AttemptOutcome.OK if outcome.reason is None else AttemptOutcome.FAILED,
+            outcome=_ended(outcome),
             finished_at=now,
             status=outcome.status,
             reason=outcome.reason,
@@ -126,7 +136,7 @@ class Settler:
         `died` is how many died since this was told last, without those of this attempt.
         """
         endpoint = self.endpoints.rows.get(name)
-        if endpoint is None or (attempted.outcome.reason is None and is_well(endpoint)):
+        if endpoint is None or (attempted.outcome.works and is_well(endpoint)):
             return None
         now = attempted.ended_at
         step = Step(Moment(now, self.kit.new_id, self.kit.chance))
@@ -152,6 +162,9 @@ class Settler:
 
     def _log_change(self, before: Endpoint, now: Endpoint, attempted: Attempted) -> None:
         name, outcome = now.name, attempted.outcome
+        if is_dropped(now):
+            log.info("subscription.deleted", endpoint=name, reason=now.reason)
+            return
         if before.enabled and not now.enabled:
             log.error("endpoint.disabled", endpoint=name, reason=now.reason, failing_since=now.failing_since)
             return
@@ -169,8 +182,9 @@ class Settler:
     ) -> None:
         delivery, attempt = settlement.delivery, settlement.attempt
         outcome: DeliveryOutcome = _OUTCOMES[delivery.state] if kept else "stale"
-        self.kit.metrics.delivery(label(endpoint), outcome, took_s, attempt.reason)
-        level = self._log.info if attempt.reason is None else self._log.warning
+        failed = attempt.outcome is AttemptOutcome.FAILED
+        self.kit.metrics.delivery(label(endpoint), outcome, took_s, attempt.reason if failed else None)
+        level = self._log.warning if failed else self._log.info
         level(
             "delivery.attempted",
             delivery_id=delivery.id,
@@ -185,3 +199,9 @@ class Settler:
             next_at=delivery.due_at if delivery.state is WorkState.DUE else None,
             took_s=round(took_s, 4),
         )
+
+
+def _ended(outcome: Outcome) -> AttemptOutcome:
+    if outcome.wait is not None:
+        return AttemptOutcome.WAITED
+    return AttemptOutcome.OK if outcome.reason is None else AttemptOutcome.FAILED

@@ -1,16 +1,18 @@
 """Ingest: request -> verified -> items -> events, each with its posts and commands in one transaction.
 
-A caller of the API is told at once what is wrong with a request. Any other source has nobody who reads an answer: its
-event is kept, and what cannot be sent becomes posts that are `rejected`, or the event's `reason`.
+A caller of the API is told at once what is wrong with a request, and so is a person in a chat who reads the answer. Any
+other source has nobody who does: its event is kept, and what cannot be sent becomes posts that are `rejected`, or the
+event's `reason`. What a person does in a chat beside that (`Gesture`) is acted on before the answer.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 from bridge.core.errors import Problem, StoreError, StoreFull
+from bridge.core.inbound import Card
 from bridge.core.model import Item, RawRequest, Verified, Write
 from bridge.core.request import FIELDS
 from bridge.core.rules import Limits, PublishRules, SourceRules
@@ -22,11 +24,18 @@ from bridge.flows.ingest._keep import Keeper
 from bridge.flows.ingest._preview import Rehearsal, refused, shown
 from bridge.flows.ingest._take import Taker
 from bridge.metrics import EventOutcome
-from bridge.ports import Parsed, Source
+from bridge.ports import Gesture, Parsed, Reply, Source
 
-__all__ = ["API", "Answer", "Ingest", "Load", "Look", "Result"]
+__all__ = ["API", "Act", "Answer", "Ingest", "Know", "Load", "Look", "Result"]
+
+Know = Callable[[str, Verified], Awaitable[Verified]]
+"""Finds out who speaks in a chat, given the source's name; answers within seconds, whatever happens."""
+
+Act = Callable[[str, Gesture], Awaitable[Reply | None]]
+"""Acts on what a person did in a chat, given the source's name; raises `Problem` for what they filled in."""
 
 _COME_BACK = timedelta(seconds=5)
+_SILENCE = Reply(200, b"", "text/plain")
 
 
 @dataclass(slots=True)
@@ -48,6 +57,9 @@ class Ingest:
         sources: by name, the API among them.
         own: the rules of the other sources, by name.
         look: follows a hint, after its sender was answered; None leaves hints to the polls.
+        know: is asked who speaks before a request is read.
+        act: acts on gestures; without it there are none.
+        cards: where a person looks at what posts of a source wait for, by the source's name.
     """
 
     def __init__(
@@ -59,38 +71,67 @@ class Ingest:
         *,
         own: Mapping[str, SourceRules] | None = None,
         look: Look | None = None,
+        know: Know | None = None,
+        act: Act | None = None,
+        cards: Mapping[str, Card] | None = None,
     ) -> None:
         self.kit, self.rules, self.limits, self.sources = kit, rules, limits, sources
         self.load, self.hints = Load(), Hints(look)
+        self._know, self._act, self._cards = know, act, cards or {}
         self._own: Mapping[str, SourceRules] = {**(own or {}), API: rules}
         self._keeper, self._log = Keeper(kit, rules), log.bind()
         self._taker = Taker(kit, rules, self._keeper)
 
-    async def receive(self, name: str, raw: RawRequest) -> Answer:
-        """Take one request to a source.
+    async def receive(self, name: str, raw: RawRequest, verified: Verified | None = None) -> Answer:
+        """Take one request to a source; `verified` is given where the line it came by proves who sends.
 
         Each item is an event of its own, stored in turn: a request that is cut off half way finds its first half by
-        its keys when it is sent again.
+        its keys when it is sent again. Fullness is looked at once it is known how to word a refusal.
 
         Raises:
             Problem: what the sender is told instead; every kind is counted and logged.
         """
-        source = self.sources[name]
+        source, parsed = self.sources[name], None
         try:
-            verified = source.verify(raw)
-            self._refuse_when_full()
+            verified = source.verify(raw) if verified is None else verified
+            if source.slow:  # It is not read in vain.
+                self._refuse_when_full()
+            if self._know is not None:
+                verified = await self._know(name, verified)
             parsed = await self._read(source, verified)
-            several, results = len(parsed.items) > 1, []
-            for place, item in enumerate(parsed.items, 1):
-                results.append(await self._take(self._said(verified, item, place if several else 0)))
+            return await self._answer(name, verified, parsed)
         except Problem as problem:
             self._refused(name, problem)
-            raise
-        if not results:
-            self.kit.metrics.event(name, "ignored")
-        elif parsed.hint is not None and not results[0].accepted.duplicate:
+            if parsed is None or parsed.refusal is None:
+                raise
+            return Answer((), parsed.refusal(problem))
+
+    async def _answer(self, name: str, verified: Verified, parsed: Parsed) -> Answer:
+        """Do what a request asks for, and answer it."""
+        reply = parsed.reply or self.sources[name].reply
+        if parsed.gesture is not None and self._act is not None:
+            reply = await self._acted(name, parsed.gesture, self._act) or parsed.reply or _SILENCE
+        if not parsed.items:
+            self.kit.metrics.event(name, "ignored" if parsed.gesture is None else "accepted")
+            return Answer((), reply)
+        self._refuse_when_full()
+        several, results, strict = len(parsed.items) > 1, [], parsed.refusal is not None
+        verified = _without_secrets(verified, parsed)
+        for place, item in enumerate(parsed.items, 1):
+            said = self._said(verified, item, place if several else 0, strict=strict)
+            results.append(await self._take(said))
+        if parsed.hint is not None and not results[0].accepted.duplicate:
             self.hints.follow(parsed.hint)
-        return Answer(tuple(results), parsed.reply or source.reply)
+        return Answer(tuple(results), reply)
+
+    async def _acted(self, name: str, gesture: Gesture, act: Act) -> Reply | None:
+        """Have a gesture acted on, and say so in one line, without any text of it."""
+        try:
+            reply = await act(name, gesture)
+        except StoreError as error:
+            raise self._not_stored(error) from error
+        self._log.info("gesture.acted", source=name, verb=gesture.verb, user=gesture.user)
+        return reply
 
     async def take(
         self,
@@ -121,7 +162,8 @@ class Ingest:
             rules, several, results = self._own.get(source_name) or USUAL, len(items) > 1, []
             for place, item in enumerate(items, 1):
                 said = Said(source_name, f"source:{source_name}", raw, item, rules, (), place if several else 0)
-                results.append(await self._take(replace(said, write=write, park_for=park_for)))
+                card = self._cards.get(source_name)
+                results.append(await self._take(replace(said, write=write, park_for=park_for, card=card)))
                 write = NOTHING
             if not items:
                 await self._keeper.record(write)
@@ -153,10 +195,11 @@ class Ingest:
             problem = {"status": error.status, "type": error.slug, "detail": error.detail}
         verified = replace(verified, accounts=tuple(allowed))
         items = parsed.items if parsed is not None else ()
+        strict = parsed is not None and parsed.refusal is not None
         return {
             "verified": {"genuine": found is Check.GENUINE, "found": found, "how": verified.how},
             "problem": problem,
-            "items": [await self._rehearsed(self._said(verified, item, 0)) for item in items],
+            "items": [await self._rehearsed(self._said(verified, item, 0, strict=strict)) for item in items],
         }
 
     @staticmethod
@@ -171,7 +214,8 @@ class Ingest:
             return refused(said, problem)
         return shown(self.kit, said, result, rehearsal.planned)
 
-    def _said(self, verified: Verified, item: Item, place: int) -> Said:
+    def _said(self, verified: Verified, item: Item, place: int, *, strict: bool) -> Said:
+        """Gather what an event is made of; `strict` says that its sender reads how it is refused."""
         name = verified.source
         return Said(
             name,
@@ -182,6 +226,8 @@ class Ingest:
             allowed=verified.accounts,
             place=place,
             fetches=self.sources[name].fetches,
+            strict=strict or name == API,
+            card=self._cards.get(name),
         )
 
     async def _take(self, said: Said) -> Result:
@@ -232,6 +278,15 @@ class Ingest:
             fields=known,
             unknown_fields=len(named) - len(known),
         )
+
+
+def _without_secrets(verified: Verified, parsed: Parsed) -> Verified:
+    """Put what may be stored of a request in the place of what was sent."""
+    if parsed.kept is None:
+        return verified
+    headers = tuple((name, value) for name, value in verified.raw.headers if name != "content-type")
+    raw = replace(verified.raw, headers=(("content-type", "application/json"), *headers), body=parsed.kept)
+    return replace(verified, raw=raw)
 
 
 _OUTCOMES: dict[int, EventOutcome] = {

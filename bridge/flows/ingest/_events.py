@@ -12,6 +12,7 @@ import orjson
 
 from bridge.core.errors import FailureReason, Fault
 from bridge.core.hook_rules import HookRules
+from bridge.core.inbound import Card
 from bridge.core.model import Event, Intent, Item, Json, Post, RawRequest, Write
 from bridge.core.planning import dedupe_key
 from bridge.core.request import PublishRequest
@@ -42,6 +43,8 @@ class Said:
     `rules` are those of the source; `allowed` are patterns of the accounts it may use, empty means all. `place` counts
     the items of a request that brought several, from 1; of an only one it is 0. `write` is stored with the event.
     `park_for` names a cause that the posts wait for. `fetches` says that the source can look up what is missing.
+    `strict` says that somebody reads the answer: what is wrong is refused with every fault, and then nothing is kept.
+    `card` is where a person looks at what is held.
     """
 
     source: str
@@ -54,6 +57,8 @@ class Said:
     write: Write = NOTHING
     park_for: str = ""
     fetches: bool = False
+    strict: bool = False
+    card: Card | None = None
 
     @property
     def own(self) -> bool:
@@ -100,7 +105,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a sender is told: a result for each item of its request, in order, and how."""
+    """What a sender is told, and a result for each item of its request, in order; none where `reply` refuses it."""
 
     results: tuple[Result, ...]
     reply: Reply
@@ -108,12 +113,13 @@ class Answer:
 
 @dataclass(slots=True)
 class Plan:
-    """What an item comes to, before it is stored."""
+    """What an item comes to, before it is stored; `shown` is the earlier event whose posts say what became of it."""
 
     event: Event
     write: Write = NOTHING
     outcome: EventOutcome = "accepted"
     note: str = ""
+    shown: str = ""
 
     @property
     def acts(self) -> bool:

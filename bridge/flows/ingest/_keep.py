@@ -8,9 +8,12 @@ from bridge.core.errors import FailureReason, Fault, Problem, StoreOvertaken
 from bridge.core.fetching import has_ended
 from bridge.core.model import Event, Post, Write
 from bridge.core.planning import as_warnings
+from bridge.core.replies import WANTED, begin
 from bridge.core.rules import PublishRules
+from bridge.core.step import Step
 from bridge.flows import Kit
-from bridge.flows.ingest._events import API, NOTHING, Plan, Result, Said, is_our_key, joined, note_event, refuse_event
+from bridge.flows.ingest._events import NOTHING, Plan, Result, Said, is_our_key, joined, note_event, refuse_event
+from bridge.flows.ingest._messages import followed, is_followed
 from bridge.metrics import EventOutcome
 from bridge.ports import Acceptance, Accepted, Find
 
@@ -33,22 +36,26 @@ class Keeper:
         """Store what was planned, or answer what is stored already."""
         if said.write is not NOTHING:
             planned = replace(planned, write=joined(planned.write, said.write))
+        known = await self.kit.store.messages_of(planned.shown) if said.item.reply_to and planned.shown else ()
+        planned = followed(self.kit, said, planned, known)
         event = planned.event
         [accepted] = await self.kit.store.accept([Acceptance(event, planned.write)], event.received_at)
         if accepted.duplicate or accepted.conflict:
-            accepted = await self._freed(accepted, planned)
+            accepted = await self._freed(said, accepted, planned)
         if accepted.conflict:
             used = f"This key was used for another request (event {accepted.event_id})."
-            if said.source != API:
+            if not said.strict:
                 return await self._keep_conflict(said, event, used)
             detail = f"{used} Use a new key, or the same request."
             raise Problem(409, "key_conflict", detail, extra={"event_id": accepted.event_id})
         if accepted.duplicate and said.write is not NOTHING:
             await self.record(said.write)
         if accepted.duplicate:
+            await self._tell_again(said, planned.shown or accepted.event_id)
             return await self._known(accepted, planned)
         for told in planned.write.events:
-            self.kit.metrics.transition(told.type)
+            if told.type != WANTED:
+                self.kit.metrics.transition(told.type)
         return _result(accepted, planned, planned.write.posts, planned.outcome)
 
     async def _keep_conflict(self, said: Said, event: Event, detail: str) -> Result:
@@ -72,28 +79,39 @@ class Keeper:
             return Result(accepted, planned.event.intent, "duplicate", posts, planned.event.warnings)
         return _result(accepted, planned, posts, "duplicate")
 
+    async def _tell_again(self, said: Said, event_id: str) -> None:
+        """Tell whoever asks again where the first stands; a request that is only sent again was told with the first."""
+        reply_to = said.item.reply_to
+        if reply_to is None:
+            return
+        if is_followed(said, reply_to, await self.kit.store.messages_of(event_id)):
+            return
+        step = Step(self.kit.moment())
+        begin(step, event_id, said.source, reply_to)
+        await self.record(step.write())
+
     async def record(self, write: Write) -> None:
         if write != NOTHING and not all(await self.kit.store.record([write])):
             raise StoreOvertaken("what an event was fetched for was changed by another")
 
-    async def _freed(self, holder: Accepted, planned: Plan) -> Accepted:
+    async def _freed(self, said: Said, holder: Accepted, planned: Plan) -> Accepted:
         """Store an event after all: a key whose posts never reached a partner, and never will, is free again."""
-        if not await self._is_free(holder, planned):
+        if not await self._is_free(said, holder, planned):
             return holder
         await self.kit.store.record([Write(free_keys=(holder.event_id,))])
         event = planned.event
         [accepted] = await self.kit.store.accept([Acceptance(event, planned.write)], event.received_at)
         return accepted
 
-    async def _is_free(self, holder: Accepted, planned: Plan) -> bool:
+    async def _is_free(self, said: Said, holder: Accepted, planned: Plan) -> bool:
         """Say whether the event that holds a key lets go of it.
 
-        A caller of the API was told that nothing will be sent, so it means the same request anew. A hook's sender
+        Who reads the answer was told that nothing will be sent, so the same request is meant anew. Any other sender
         repeats itself unasked: of that only another request is new, or the same when the first is long ago, or made no
         post and would do something now, since its object was published or taken back in between.
         """
         event = planned.event
-        if event.source == API:
+        if said.strict:
             return _is_void((await self.kit.store.posts(holder.post_ids)).values())
         found = await self.kit.store.event(holder.event_id)
         if found is None:
@@ -104,7 +122,7 @@ class Keeper:
         is_new = holder.conflict or first.received_at + self.rules.dedupe_window <= event.received_at
         return is_new and (not posts or _is_void(posts))
 
-    async def repeated(self, event: Event) -> Result | None:
+    async def repeated(self, said: Said, event: Event) -> Result | None:
         """Find the same request as it was taken before: one that is refused only now (its schedule passed) is known.
 
         Asked only before a refusal, so that it costs nothing where it does not matter.
@@ -117,7 +135,10 @@ class Keeper:
             if found and (one.key_until is None or one.key_until > event.received_at):
                 posts = tuple(found[1])
                 known = Accepted(one.id, tuple(post.id for post in posts), duplicate=True)
-                return None if _is_void(posts) else Result(known, event.intent, "duplicate", posts)
+                if _is_void(posts):
+                    return None
+                await self._tell_again(said, one.id)
+                return Result(known, event.intent, "duplicate", posts)
         return None
 
 

@@ -13,7 +13,7 @@ from bridge.core import actions, succession
 from bridge.core.directory import Wanted
 from bridge.core.errors import FailureReason, Fault, Problem
 from bridge.core.mapping import page_of
-from bridge.core.model import Event, Intent, Json, Post, SourceObject, Target
+from bridge.core.model import Command, Event, Intent, Json, Post, PostState, SourceObject, Target
 from bridge.core.objects import (
     Known,
     Move,
@@ -83,6 +83,11 @@ async def plan_object(kit: Kit, said: Said, event: Event, request: PublishReques
         move = Move.CHANGE
     if move is Move.POST and _is_late(said, seen):
         move = Move.SKIP
+    if move is Move.NOTHING and _is_mended(said, seen):
+        move, event = (
+            Move.POST,
+            replace(event, intent=Intent.SCHEDULE if request and request.scheduled_at else Intent.PUBLISH),
+        )
     match move:
         case Move.STALE:
             done = Plan(replace(event, reason="stale"), outcome="stale")
@@ -102,7 +107,20 @@ async def plan_object(kit: Kit, said: Said, event: Event, request: PublishReques
             if event.intent is Intent.UPDATE:
                 # A change that overtook its publish must not make that one stale; what was taken back stays so.
                 return done
-    return _with_row(said, _letting_go(done, seen), seen, hidden=said.item.withheld)
+    return _with_row(said, _showing(_letting_go(done, seen), seen), seen, hidden=said.item.withheld)
+
+
+def _is_mended(said: Said, seen: Known) -> bool:
+    """Say whether a person changed in a chat what they asked for, and what they had written before made no post."""
+    refused = all(post.state is PostState.REJECTED and post.reason is FailureReason.INVALID for post in seen.posts)
+    return said.item.intent is Intent.UPDATE and said.item.reply_to is not None and refused and not seen.pruned
+
+
+def _showing(done: Plan, seen: Known) -> Plan:
+    """Have whoever asked shown the posts that there are already, where nothing was made beside them."""
+    if done.outcome not in ("changed", "skipped", "stale") or not seen.posts or seen.row is None:
+        return done
+    return replace(done, shown=seen.row.event_id or "")
 
 
 def _letting_go(done: Plan, seen: Known) -> Plan:
@@ -147,8 +165,19 @@ def _is_early(said: Said, event: Event, seen: Known, post: Post, request: Publis
 
 def _skip(event: Event, seen: Known) -> Plan:
     earlier = seen.row.event_id if seen.row is not None else None
+    dropped = [post for post in seen.posts if seen.was_dropped(post)]
+    if dropped and len(dropped) == len(seen.posts):
+        who = _dropped_by(seen.commands.get(dropped[0].id, ()))
+        note = f"It was dropped by {who}. Publish it over the API or from a chat if it is to go out after all."
+        return Plan(replace(event, reason=f"dropped by {who}: {earlier}"), outcome="skipped", note=note)
     word = "already_posted" if seen.pruned or seen.has(Standing.OUT) else "already_waiting"
     return Plan(replace(event, reason=f"{word}: {earlier}"), outcome="skipped")
+
+
+def _dropped_by(commands: Sequence[Command]) -> str:
+    """Return who dropped a post, as far as it is known."""
+    dropped = [one.payload for one in commands if one.reason is FailureReason.DROPPED and "by" in one.payload]
+    return str(dropped[-1]["by"]) if dropped else actions.PERSON
 
 
 def _row(said: Said, done: Plan, seen: Known) -> SourceObject:
@@ -177,7 +206,7 @@ class _Work:
     def cancel(self) -> Plan:
         """Take back what can still be taken back."""
         self.left += self.seen.pruned
-        for post in self.seen.posts:
+        for post in self._kept:
             match self.seen.standing(post):
                 case Standing.WAITING:
                     self._try(post, self._cancel_one)
@@ -185,13 +214,18 @@ class _Work:
                     self.left += 1
         return self._plan()
 
+    @property
+    def _kept(self) -> list[Post]:
+        """The posts that nobody dropped: of those nothing is out, and nothing is to be changed."""
+        return [post for post in self.seen.posts if not self.seen.was_dropped(post)]
+
     def change(self, request: PublishRequest) -> Plan:
         """Give the posts what the sender says now: those that wait and, if so configured, those that are out.
 
         One that nobody has begun to take back stays.
         """
         also_out = self.said.hook_rules.repeat == "update"
-        for post in self.seen.posts:
+        for post in self._kept:
             stands, stays = self.seen.standing(post), self.seen.can_stay(post)
             if stays or stands is Standing.WAITING or (stands is Standing.OUT and also_out):
                 self._try(post, partial(self._change_one, request))
@@ -231,7 +265,8 @@ class _Work:
         media = changed.get("media")
         partner = self.kit.partners[post.partner]
         hosts = partner.to_host({"media": media}, part.accounts) if media is not None else ()
-        actions.edit(self.step, post, commands, changed, None, hosts=hosts, later=True)
+        approve = self.said.rules.approve or ""
+        actions.edit(self.step, post, commands, changed, None, hosts=hosts, later=True, approve=approve)
         return True
 
     def _timed(self, request: PublishRequest) -> PublishRequest:
@@ -258,6 +293,8 @@ class _Work:
 
     def _plan(self) -> Plan:
         """Return what the item comes to."""
+        if self.seen.posts and not self._kept:
+            return _skip(self.event, self.seen)
         event, reason = replace(self.event, warnings=tuple(self.warnings)), None
         outcome: EventOutcome = "changed"
         if self.faults:

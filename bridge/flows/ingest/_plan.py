@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from bridge.core.captions import not_targeted
 from bridge.core.directory import Wanted, resolve
 from bridge.core.errors import FailureReason, Fault, Problem
-from bridge.core.model import Account, Event, Json
+from bridge.core.holding import brake, hold, holds, note_refused
+from bridge.core.model import Account, Event, Json, Post
 from bridge.core.planning import (
     Part,
     as_warnings,
@@ -22,7 +23,6 @@ from bridge.core.planning import (
 )
 from bridge.core.publishing import park_for_account
 from bridge.core.request import PublishRequest, invalid
-from bridge.core.resume import park
 from bridge.core.rules import SourceRules
 from bridge.core.step import Step
 from bridge.flows import Kit
@@ -48,12 +48,12 @@ def plan(kit: Kit, said: Said, event: Event, request: PublishRequest) -> Plan:
     """Make everything that an event causes.
 
     Raises:
-        Problem: 403 for accounts that this sender may not use, 503 when accounts were never read; of the API 422 with
-            every fault.
+        Problem: 403 for accounts that this sender may not use, 503 when accounts were never read; where somebody
+            reads the answer 422 with every fault.
     """
     wanted, faults = _wanted(kit, said, request)
-    judged = judge(kit, said.now, request, said.rules, wanted, apart=said.source != API)
-    if said.source == API:
+    judged = judge(kit, said.now, request, said.rules, wanted, apart=not said.strict)
+    if said.strict:
         for part in judged.parts:
             faults += part.faults
         if faults:
@@ -71,6 +71,8 @@ def plan(kit: Kit, said: Said, event: Event, request: PublishRequest) -> Plan:
             hosted = hosted_for(kit, part.content, part.accounts)
             post = make_post(step, event, request, part.content, part.wanted, index=index, hosted=hosted)
             refuse_post(step, post, part.faults)
+            if holds(said.rules):
+                note_refused(step, post, said.rules)
             index += 1
         else:
             index = _posts(kit, step, said, event, request=request, part=part, index=index)
@@ -141,6 +143,7 @@ def judge(
     if request.scheduled_at is not None:
         late = lateness(request.scheduled_at, now) if rules.preflight != "off" else None
         judged.warn(passed(request.scheduled_at, now) if late is None else ())
+        judged.warn(_held_too_long(request.scheduled_at, rules, now) if late is None else ())
     if len(parts) > 1:
         parts, warnings = parted(parts, {name: partner.lacks for name, partner in kit.partners.items()})
         judged.warn(warnings)
@@ -200,6 +203,14 @@ def _silent(kit: Kit, wanted: Sequence[Wanted]) -> list[Json]:
     ]
 
 
+def _held_too_long(scheduled_at: datetime, rules: SourceRules, now: datetime) -> list[Json]:
+    """Warn of a schedule that the hold of its source lets pass."""
+    if rules.hold is None or scheduled_at >= now + rules.hold:
+        return []
+    message = f"It is held until {(now + rules.hold).isoformat(timespec='seconds')}, and goes out then"
+    return [{"field": "scheduled_at", "code": "HELD_LONGER", "message": message}]
+
+
 def _platforms(wanted: Sequence[Wanted]) -> set[str]:
     return {item.account.platform if item.account else "" for item in wanted}
 
@@ -229,14 +240,21 @@ def _posts(kit: Kit, step: Step, said: Said, event: Event, *, request: PublishRe
         hosted = hosted_for(kit, part.content, [known(item) for item in group])
         commands = 1 if hosted is None else 2
         post = make_post(step, event, request, part.content, group, index=index, commands=commands, hosted=hosted)
-        command = step.add_post(post, step.now)
-        if said.park_for:
-            detail, do = "more came at once than may go out by itself", "Look at what came; then send or drop it."
-            park(step, command, post, cause=said.park_for, reason=FailureReason.BRAKE, detail=detail, do=do)
-        elif not group[0].active:
-            park_for_account(step, command, post, post.targets[0], group[0].account)
+        _add(step, said, post, group[0])
         index += 1
     return index
+
+
+def _add(step: Step, said: Said, post: Post, first: Wanted) -> None:
+    """Add a post: held, waiting for a person or for its account, or due."""
+    if holds(said.rules):
+        hold(step, replace(post, commands=0), said.rules, braked=said.park_for)
+        return
+    command = step.add_post(post, step.now)
+    if said.park_for:
+        brake(step, command, post, said.park_for)
+    elif not first.active:
+        park_for_account(step, command, post, post.targets[0], first.account)
 
 
 def hosted_for(kit: Kit, content: Json, accounts: Sequence[Account]) -> Json | None:

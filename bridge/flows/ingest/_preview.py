@@ -9,6 +9,7 @@ import orjson
 
 from bridge.core.errors import Fault, PartnerError, Problem
 from bridge.core.events import wire
+from bridge.core.holding import channel_of, is_held
 from bridge.core.hook_rules import HookRules
 from bridge.core.mapping import map_item
 from bridge.core.model import Command, CommandKind, Event, Item, Json, OutboundEvent, Post, Write
@@ -38,7 +39,7 @@ class Rehearsal(Keeper):
             accepted, event.intent, planned.outcome, planned.write.posts, event.warnings, event.reason, planned.note
         )
 
-    async def repeated(self, event: Event) -> Result | None:
+    async def repeated(self, said: Said, event: Event) -> Result | None:
         """Say that nothing was taken before: a rehearsal shows what a first time would come to."""
         return None
 
@@ -123,8 +124,17 @@ def _post(
         "fetches": brought,
         "request": request,
         "not_before": not_before,
+        "held": _held(asked),
         "faults": faults,
     }
+
+
+def _held(asked: Command | None) -> Json | None:
+    """Return why what is asked waits here first: until it goes by itself, or where somebody approves it."""
+    if asked is None or not is_held(asked):
+        return None
+    channel = channel_of([asked])
+    return {"reason": asked.reason, **({"approve": channel} if channel else {"goes_at": asked.due_at})}
 
 
 def _changed(post: Post, asked: Command | None) -> tuple[Json, Any]:

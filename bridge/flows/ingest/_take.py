@@ -10,7 +10,7 @@ from bridge.core.model import Event, Intent, Lookup, Write
 from bridge.core.request import PublishRequest, parse_request
 from bridge.core.rules import PublishRules
 from bridge.flows import TRIES, Kit
-from bridge.flows.ingest._events import API, Plan, Result, Said, make_event, note_event
+from bridge.flows.ingest._events import Plan, Result, Said, make_event, note_event
 from bridge.flows.ingest._keep import Keeper
 from bridge.flows.ingest._objects import look_up, plan_left_out, plan_object
 from bridge.flows.ingest._plan import plan
@@ -75,7 +75,7 @@ class Taker:
         try:
             request = self._request(said)
         except Problem as problem:
-            if said.source == API:
+            if said.strict:
                 raise
             return await self.keeper.keep_unread(said, problem)
         if isinstance(request, str):
@@ -89,7 +89,7 @@ class Taker:
         try:
             planned = plan(self.kit, said, event, request)
         except Problem as problem:
-            if problem.status != 422 or (repeated := await self.keeper.repeated(event)) is None:
+            if problem.status != 422 or (repeated := await self.keeper.repeated(said, event)) is None:
                 raise
             return repeated
         return await self.keeper.keep(said, planned)
@@ -107,7 +107,7 @@ class Taker:
         if mapped.skipped:
             return mapped.skipped
         request = parse_request(mapped.fields, timezone=rules.timezone)
-        warnings = (*request.warnings, *mapped.warnings)
+        warnings = (*request.warnings, *mapped.warnings, *said.item.warnings)
         return replace(request, context=mapped.context, derived=mapped.derived, warnings=warnings)
 
     async def _of_object(self, said: Said, request: PublishRequest | None, *, left_out: str = "") -> Result:

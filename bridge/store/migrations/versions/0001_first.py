@@ -106,7 +106,6 @@ def upgrade() -> None:
         sa.Column("object_id", sa.Text(), nullable=True),
         sa.Column("revision", sa.Text(), nullable=True),
         sa.Column("correlation", sa.Text(), nullable=True),
-        sa.Column("reply_to", sa.Text(), nullable=True),
         sa.Column("traceparent", sa.Text(), nullable=True),
         sa.Column("warnings", sa.Text(), nullable=False),
         sa.Column("reason", sa.Text(), nullable=True),
@@ -260,6 +259,31 @@ def upgrade() -> None:
         "state = 'due' AND ordered_by IS NOT NULL",
     )
     op.create_index("deliveries_outbound", "deliveries", ["outbound_id"])
+    op.create_table(
+        "messages",
+        sa.Column("id", sa.Text(), primary_key=True, nullable=False),
+        sa.Column("event_id", sa.Text(), nullable=False),
+        sa.Column("source", sa.Text(), nullable=False),
+        sa.Column("kind", sa.Text(), nullable=False),
+        sa.Column("created_at", sa.BigInteger(), nullable=False),
+        sa.Column("channel", sa.Text(), nullable=False),
+        sa.Column("thread", sa.Text(), nullable=False),
+        sa.Column("user", sa.Text(), nullable=False),
+        sa.Column("address", sa.Text(), nullable=False),
+        sa.Column("execution", sa.Text(), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
+        sa.Column("address_until", sa.BigInteger(), nullable=True),
+        sa.Column("uses", sa.Integer(), nullable=False),
+        sa.Column("replaces", sa.Boolean(), nullable=False),
+        sa.Column("ts", sa.Text(), nullable=False),
+        sa.Column("shown", sa.Text(), nullable=False),
+        sa.Column("said", sa.Text(), nullable=False),
+        sa.Column("begun_at", sa.BigInteger(), nullable=True),
+        sa.Column("lease_until", sa.BigInteger(), nullable=True),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+    )
+    op.create_index("messages_event", "messages", ["event_id"])
     op.create_table(
         "objects",
         sa.Column("key", sa.Text(), primary_key=True, nullable=False),

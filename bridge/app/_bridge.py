@@ -1,0 +1,204 @@
+"""The parts of one running process: how they start, what keeps them at work, and how they stop."""
+
+import asyncio
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import structlog
+from sqlalchemy import make_url
+
+from bridge.app._chats import Chats
+from bridge.app._configured import configured, private_keys
+from bridge.app._keys import warn_of_missing_keys
+from bridge.core.delivering import health
+from bridge.core.public_keys import key_set
+from bridge.core.sealing import Sealer
+from bridge.core.tokens import Tokens
+from bridge.flows import Kit, Pump
+from bridge.flows.act import Actions
+from bridge.flows.configured import follow_owners, renew_secrets, sync_endpoints
+from bridge.flows.deliver import Deliverer
+from bridge.flows.endpoints import Endpoints
+from bridge.flows.feeds import Feeds
+from bridge.flows.ingest import Ingest
+from bridge.flows.lookups import Lookups
+from bridge.flows.publish import Publisher
+from bridge.flows.replay import Replayer
+from bridge.flows.resume import Resumer
+from bridge.flows.wait import Waiters
+from bridge.flows.watch import Watcher
+from bridge.ports import Due
+from bridge.schedule import Schedule
+from bridge.settings import Settings
+from bridge.web import Web
+
+if TYPE_CHECKING:
+    from bridge.sockets import Sockets
+
+log = structlog.get_logger("bridge")
+
+JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "retention")
+_GAUGES = timedelta(seconds=10)
+_FEEDS = timedelta(seconds=30)
+_REPLAYS = timedelta(seconds=1)
+_EXHAUSTED = timedelta(minutes=1)
+_RETENTION = timedelta(minutes=10)
+_PRUNE_AT_ONCE = 500
+
+
+@dataclass
+class Bridge:
+    """The parts of one running process. `web` is what the HTTP side needs; `Bridge` itself is its `Health`."""
+
+    settings: Settings
+    kit: Kit
+    ingest: Ingest
+    publisher: Publisher
+    deliverer: Deliverer
+    watcher: Watcher
+    resumer: Resumer
+    replayer: Replayer
+    feeds: Feeds
+    lookups: Lookups
+    waiters: Waiters
+    actions: Actions
+    schedule: Schedule
+    tokens: Tokens
+    sealer: Sealer | None
+    endpoints: Endpoints
+    chats: Chats | None = None
+    sockets: "Sockets | None" = None
+    _running: list["asyncio.Task[None]"] = field(default_factory=list)
+
+    @property
+    def web(self) -> Web:
+        """What the HTTP side is given."""
+        server = self.settings.server
+        return Web(
+            ingest=self.ingest,
+            actions=self.actions,
+            endpoints=self.endpoints,
+            replayer=self.replayer,
+            waiters=self.waiters,
+            store=self.kit.store,
+            metrics=self.kit.metrics,
+            tokens=self.tokens,
+            clock=self.kit.clock,
+            public_url=server.public_url,
+            max_body=server.max_body,
+            health=self,
+            with_admin=server.admin is None,
+            key_set=key_set(private_keys(self.settings)),
+            writes_off=tuple(name for name, one in self.kit.partners.items() if not one.writes),
+        )
+
+    async def start(self) -> None:
+        """Sync what is configured, then begin to work."""
+        await self.watcher.add_keys()
+        await sync_endpoints(self.kit, configured(self.settings))
+        await follow_owners(self.kit, {token.name: token.accounts for token in self.settings.tokens})
+        await renew_secrets(self.kit, self.sealer)
+        await self.kit.book.refresh(self.kit.store)
+        await warn_of_missing_keys(self.kit)
+        await self.gauges()
+        self.kit.store.on_commit(self._wake)
+        watch = self.settings.watch
+        self.schedule.every("accounts", watch.accounts_every, self.watcher.accounts)
+        self.schedule.every("posts", watch.tick, self.watcher.posts)
+        self.schedule.every("resume", watch.tick, self.resumer.tick)
+        if self.feeds.feeds:
+            self.schedule.every("feeds", _FEEDS, self.feeds.tick, first=_GAUGES)
+        self.schedule.every("replays", _REPLAYS, self.replayer.tick, first=_REPLAYS)
+        self.schedule.every("exhausted", _EXHAUSTED, self.deliverer.dead_letters.tick, first=_EXHAUSTED)
+        self.schedule.every("gauges", _GAUGES, self.gauges, first=_GAUGES)
+        self.schedule.every("retention", _RETENTION, self.retention, first=_RETENTION)
+        self.schedule.start()
+        self._running = [asyncio.create_task(pump.run()) for pump in self.pumps]
+        if self.sockets:
+            self.sockets.start()
+
+    @property
+    def pumps(self) -> "tuple[Pump[Any], ...]":
+        """What keeps the flows' work in flight."""
+        return self.publisher.pump, self.lookups.pump, *self.deliverer.pumps
+
+    def _wake(self, due: Due) -> None:
+        if Due.COMMANDS in due:
+            self.publisher.pump.wake()
+        if Due.DELIVERIES in due:
+            self.deliverer.wake()
+        if Due.LOOKUPS in due:
+            self.lookups.pump.wake()
+
+    def drain(self) -> None:
+        """Refuse new work from now on, and answer everybody who waits."""
+        self.ingest.load.draining = True
+        if self.sockets:
+            self.sockets.refuse()
+
+    async def stop(self, limit: timedelta) -> None:
+        """Finish or release what is in flight within `limit`."""
+        self.drain()
+        pumps = [pump.stop(limit.total_seconds()) for pump in self.pumps]
+        others = (self.waiters.drain(), self.schedule.stop(limit), self.ingest.hints.stop())
+        await asyncio.gather(self._hang_up(limit), *others, *pumps)
+        await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _hang_up(self, limit: timedelta) -> None:
+        """End the conversations: first what people speak by, then what goes on behind their answers."""
+        if self.sockets:
+            await self.sockets.stop(limit)
+        if self.chats:
+            await self.chats.converser.stop()
+
+    def live(self) -> bool:
+        """Say whether the loop's own work still goes on."""
+        kept = self.sockets is None or self.sockets.alive
+        return kept and self.schedule.alive and not any(task.done() for task in self._running)
+
+    async def ready(self) -> Mapping[str, str]:
+        """Return what keeps us from taking work, by check."""
+        failed = {}
+        if self.ingest.load.draining:
+            failed["draining"] = "the process is stopping"
+        if not self.schedule.alive:
+            failed["scheduler"] = "the scheduler has stopped"
+        if not await self.kit.store.writable():
+            failed["store"] = "a write to the database failed"
+        return failed
+
+    async def gauges(self) -> None:
+        """Bring the gauges and what intake knows of its load up to date."""
+        counts = await self.kit.store.counts(self.kit.clock())
+        self.kit.metrics.set_counts(counts)
+        endpoints = (await self.kit.store.endpoints()).values()
+        self.kit.metrics.set_endpoints(health(one, self.kit.clock()) for one in endpoints)
+        self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
+        self.ingest.load.free = free_disk(self.settings.database.url)
+
+    async def retention(self) -> None:
+        """Delete ended history that is past its time, in small batches."""
+        rules, now = self.settings.retention, self.kit.clock()
+        while True:
+            gone = await self.kit.store.prune(
+                events_before=now - rules.events,
+                attempts_before=now - rules.attempts,
+                posts_before=now - rules.posts,
+                limit=_PRUNE_AT_ONCE,
+            )
+            if not gone:
+                return
+            log.info("history.pruned", rows=gone)
+            await asyncio.sleep(0.05)
+
+
+def free_disk(url: str) -> int | None:
+    """Return the free bytes where a SQLite file is; None for other databases."""
+    database = make_url(url)
+    if database.get_backend_name() != "sqlite" or not database.database:
+        return None
+    return shutil.disk_usage(Path(database.database).resolve().parent).free
