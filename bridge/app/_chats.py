@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from bridge.core.chats import card
 from bridge.core.directory import Directory
-from bridge.core.endpoints import REPLY
+from bridge.core.endpoints import REPLY, destination_of
 from bridge.core.inbound import Card
-from bridge.core.replies import destination
 from bridge.core.rules import SourceRules
 from bridge.core.slack import Workspace
 from bridge.core.slack.pace import SCHEDULE_S
@@ -66,7 +65,7 @@ def _one(secret: Sequence[str] | str | None) -> str:
 def rows(settings: Settings) -> dict[str, dict[str, object]]:
     """Return the fields of the endpoints that stand for chats, by name."""
     return {
-        destination(name): {
+        destination_of(name): {
             "kind": REPLY,
             "url": one.api_url,
             "description": "Messages in Slack that follow posts",

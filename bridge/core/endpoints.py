@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-from bridge.core.events import matches
+from bridge.core.events import EVENT_TYPES, matches
 from bridge.core.model import Delivery, Endpoint, OutboundEvent
 from bridge.core.patterns import fits_any
 from bridge.core.platforms import family
@@ -26,6 +26,9 @@ TEST = "webhook.test"
 
 WANTED = "reply.wanted"
 """Asks that one message in a chat be brought up to date. It is no news to anybody, so it is none of `EVENT_TYPES`."""
+
+DELIVERED = (*EVENT_TYPES, WANTED)
+"""All types of what deliveries carry."""
 
 ORDERINGS = (UNORDERED, BY_SUBJECT)
 

@@ -195,12 +195,12 @@ def _end_hold(step: Step, command: Command, post: Post, rules: PublishRules) -> 
     if step.now - post.wanted_at > rules.max_late:
         detail, do = "its time is long over", "Send it now or drop it."
         park(step, command, post, cause="", reason=FailureReason.TOO_LATE, detail=detail, do=do)
-    elif cause is not None and cause.open:
+        return
+    if cause is not None and cause.open:
         brake(step, command, post, cause.id)
-        fetching.plan(step, post, ())
     else:
         let_go(step, command, post)
-        fetching.plan(step, post, ())
+    fetching.plan(step, post, ())
 
 
 def brake(step: Step, command: Command, post: Post, cause: str) -> None:

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.core.endpoint_rules import missing
-from bridge.core.endpoints import TEST, WANTED, may_be_told, was_there
+from bridge.core.endpoints import DELIVERED, TEST, may_be_told, was_there
 from bridge.core.errors import FailureReason, Fault, Problem
-from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Delivery, Endpoint, Json, OutboundEvent, Replay, WorkState
 from bridge.core.request import invalid
 from bridge.core.times import parse_when
@@ -32,7 +31,7 @@ _CLOCKS_APART, _CHAT_MISSES = timedelta(minutes=1), timedelta(days=7)
 _TIMES = ("since", "until", MISSED)
 _WORDS: Mapping[str, tuple[tuple[str, ...], str]] = {
     "state": ((WorkState.DEAD, WorkState.DONE), "Send dead or done."),
-    "type": ((*EVENT_TYPES, WANTED), "GET /v1/event-types lists them."),
+    "type": (DELIVERED, "GET /v1/event-types lists them."),
     "reason": (tuple(FailureReason), "Send the `reason` that the deliveries have."),
 }
 

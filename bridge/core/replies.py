@@ -1,18 +1,14 @@
 """Messages in a chat that follow what becomes of an event: how one begins, and asks to be brought up to date.
 
 A message is level-triggered: whatever asks for it, it shows what is true when it is sent. Each transition of its
-event's posts makes a delivery of the kind `reply`; so does `WANTED`, which only says that somebody waits for word.
+event's posts makes a delivery of the kind `reply`; so does `endpoints.WANTED`, which only says that
+somebody waits for word.
 """
 
 from datetime import datetime, timedelta
 
-from bridge.core.endpoints import WANTED as WANTED
-from bridge.core.endpoints import destination_of as destination
-from bridge.core.endpoints import message_key as ordered_by
 from bridge.core.model import Message, ReplyTo
 from bridge.core.step import Step
-
-__all__ = ["ADDRESS_LIVES", "WANTED", "begin", "destination", "ordered_by"]
 
 ADDRESS_LIVES = timedelta(minutes=29)
 """How long a `response_url` is used: it takes answers for 30 minutes."""

@@ -1,6 +1,6 @@
 """The flows, one file an arrow: each claims work, acts, and settles it. They meet only in the store.
 
-`Kit` is what every flow is given; `Pump` keeps a flow's work in flight.
+`Kit` is what every flow is given; `Pump` keeps a flow's work in flight, `Tasks` what goes on behind an answer.
 """
 
 import asyncio
@@ -148,6 +148,39 @@ class Kit:
             if self.makes_link(account):
                 facts["what_to_do"] = reconnect(f"{cause.partner}:{account_id}")
         return facts
+
+
+class Tasks:
+    """Up to `most` tasks that nobody awaits; what one does sees to its own failures."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    def start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None] | None:
+        """Begin at once; None, and it is never begun, when too much is under way."""
+        if len(self) >= self._most:
+            work.close()
+            return None
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def settled(self) -> None:
+        """Wait for what is under way."""
+        while self._tasks:
+            await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def stop(self) -> None:
+        """End what is under way."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class Pump(Generic[Item]):

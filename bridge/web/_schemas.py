@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge.core import inbound
-from bridge.core.endpoints import ENDPOINT, ORDERINGS, REPLY, SUBSCRIPTION, WANTED
+from bridge.core.endpoints import DELIVERED, ENDPOINT, ORDERINGS, REPLY, SUBSCRIPTION
 from bridge.core.errors import FailureReason
 from bridge.core.events import EVENT_TYPES
 from bridge.core.formats import FORMATS
@@ -137,7 +137,7 @@ _EVENT: Mapping[str, Schema] = {
 _DELIVERY: Mapping[str, Schema] = {
     "id": TEXT,
     "event": TEXT,
-    "type": word((*EVENT_TYPES, WANTED)),
+    "type": word(DELIVERED),
     "endpoint": {**_MAYBE, "description": "null for a token that may not see the endpoint."},
     "state": word(WorkState),
     "reason": _MAYBE,
@@ -151,7 +151,7 @@ _DELIVERY: Mapping[str, Schema] = {
 _FILTER: Mapping[str, Schema] = {
     "endpoint": TEXT,
     "state": word((WorkState.DEAD, WorkState.DONE)),
-    "type": word((*EVENT_TYPES, WANTED)),
+    "type": word(DELIVERED),
     "partner": TEXT,
     "source": TEXT,
     "reason": word(FailureReason),
@@ -324,7 +324,7 @@ SCHEMAS: Mapping[str, Schema] = {
     "Deliveries": _list(ref("Delivery")),
     "DeliveryWithTries": _object(
         *_DELIVERY, "tries", "told", **_DELIVERY, tries=_many(ref("Try")),
-        told=_object("id", "type", "created_at", "body", id=TEXT, type=word((*EVENT_TYPES, WANTED)), created_at=WHEN,
+        told=_object("id", "type", "created_at", "body", id=TEXT, type=word(DELIVERED), created_at=WHEN,
                      body={"type": ["object", "null"], "description": "null once it was erased."}),
     ),
     "Try": _object(

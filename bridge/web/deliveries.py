@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from bridge.core.endpoints import WANTED
+from bridge.core.endpoints import DELIVERED
 from bridge.core.errors import FailureReason, Problem
-from bridge.core.events import EVENT_TYPES
 from bridge.core.model import Attempt, Delivery, WorkState
 from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
@@ -22,7 +21,7 @@ async def list_deliveries(web: Web, call: Call) -> Answer:
     find = query.find(
         destination=query.text("endpoint"),
         state=query.word("state", tuple(WorkState)),
-        type=query.word("type", (*EVENT_TYPES, WANTED)),
+        type=query.word("type", DELIVERED),
         partner=query.word("partner", tuple(web.ingest.kit.partners)),
         source=query.text("source"),
         reason=query.word("reason", tuple(FailureReason)),

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge import __version__
-from bridge.core.endpoints import WANTED
-from bridge.core.events import EVENT_TYPES
+from bridge.core.endpoints import DELIVERED
 from bridge.core.formats import FORMATS
 from bridge.core.model import Intent
 from bridge.web._query import MOST_ROWS
@@ -29,7 +28,7 @@ PARAMETERS: Mapping[str, Schema] = {
     "q": {"type": "string", "description": "Text in caption, title or url."},
     "intent": word(Intent),
     "format": word(FORMATS),
-    "type": word((*EVENT_TYPES, WANTED)),
+    "type": word(DELIVERED),
 }
 """Parameters of queries; one that is not here is plain text."""
 

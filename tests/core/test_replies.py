@@ -4,10 +4,10 @@ from datetime import timedelta
 
 import orjson
 
-from bridge.core.endpoints import wanted_message
+from bridge.core.endpoints import WANTED, destination_of, message_key, wanted_message
 from bridge.core.inbound import STEP
 from bridge.core.model import ReplyTo
-from bridge.core.replies import ADDRESS_LIVES, WANTED, begin, destination, ordered_by
+from bridge.core.replies import ADDRESS_LIVES, begin
 from tests.core.builders import NOW, a_step
 
 
@@ -35,8 +35,8 @@ def test_what_is_wanted_names_the_message_its_chat_and_its_event_and_counts_up()
     message = begin(step, "evt_1", "team", ReplyTo())
     step.want_reply(message)
     _, again = step.write().events
-    assert (again.subject, again.sequence, again.event_id, again.post_id) == (ordered_by(message.id), 2, "evt_1", None)
-    assert (again.endpoint, wanted_message(again)) == (destination("team"), message.id)
+    assert (again.subject, again.sequence, again.event_id, again.post_id) == (message_key(message.id), 2, "evt_1", None)
+    assert (again.endpoint, wanted_message(again)) == (destination_of("team"), message.id)
     data = orjson.loads(again.body)["data"]
     assert data["subject"] == {"kind": "message", "id": message.id}
     assert (data["sequence"], data["previous"], data["current"], data["source"]) == (2, None, None, "team")

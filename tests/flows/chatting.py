@@ -6,10 +6,10 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any
 
-from bridge.core.endpoints import REPLY, Sending
+from bridge.core.endpoints import REPLY, Sending, destination_of
 from bridge.core.model import Attempt, Delivery, Endpoint, Message, ReplyTo, Write
 from bridge.core.redact import Redactor
-from bridge.core.replies import begin, destination
+from bridge.core.replies import begin
 from bridge.core.slack import Workspace
 from bridge.core.slack.pace import SCHEDULE_S
 from bridge.core.step import Step
@@ -104,7 +104,7 @@ class Chat:
 
     async def deliveries(self, message_id: str) -> list[Delivery]:
         """Those of a message, oldest first."""
-        found = await self.town.store.find_deliveries(Find(destination=destination("slack"), limit=1000))
+        found = await self.town.store.find_deliveries(Find(destination=destination_of("slack"), limit=1000))
         return [one for one in reversed(found) if one.ordered_by == f"message:{message_id}"]
 
     async def attempts(self, message_id: str) -> list[Attempt]:
@@ -130,7 +130,7 @@ async def a_chat(town: Town) -> AsyncIterator[Chat]:
         client = await stack.enter_async_context(GuardedClient(allow=LOOPBACK, allow_http=True))
         workspace = Workspace(name="slack", bot_token=BOT_TOKEN, api_url=f"{base}/api/")
         row = Endpoint(
-            destination("slack"),
+            destination_of("slack"),
             "",
             events=(),
             kind=REPLY,

@@ -6,11 +6,11 @@ from typing import Any
 
 import orjson
 
+from bridge.core.endpoints import destination_of
 from bridge.core.errors import Problem
 from bridge.core.hook_rules import HookRules
 from bridge.core.inbound import Card
 from bridge.core.model import Endpoint, Intent, Item, Message, RawRequest, ReplyTo, Verified, Write
-from bridge.core.replies import destination
 from bridge.core.rules import Limits, PublishRules
 from bridge.flows.ingest import Act, Answer, Ingest, Know
 from bridge.ports import Call, Gesture, Parsed, Reply
@@ -115,7 +115,7 @@ async def a_talk(
         act=act,
         cards=cards,
     )
-    stands = Endpoint(destination(CHAT), "slack", (), kind="reply", created_at=NOON)
+    stands = Endpoint(destination_of(CHAT), "slack", (), kind="reply", created_at=NOON)
     await town.store.record([Write(endpoints=(stands,))])
     return Talk(replace(town, ingest=ingest), chat, ingest)
 

@@ -7,9 +7,9 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.core.endpoints import WANTED
 from bridge.core.errors import Problem
 from bridge.core.model import Message, PostState, ReplyTo, WorkState, Write
-from bridge.core.replies import WANTED
 from bridge.core.slack import Workspace
 from bridge.core.slack.views import Choice
 from bridge.flows.converse import Converser

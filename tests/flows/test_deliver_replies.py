@@ -7,9 +7,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from bridge.core.delivering import Attempted, Outcome
+from bridge.core.endpoints import WANTED, message_key
 from bridge.core.errors import FailureReason
 from bridge.core.model import AttemptOutcome, Endpoint, Lane, Message, OutboundEvent, WorkState, Write
-from bridge.core.replies import WANTED, ordered_by
 from bridge.ports import Find
 from tests.flows.town import NOON
 
@@ -73,8 +73,8 @@ async def test_all_that_is_due_for_a_message_goes_in_one_call(connect):
     await tell(office, 2, 1)
     assert await office.run() == len(chat.calls) == 2
     first, second = sorted(chat.calls, key=len, reverse=True)
-    assert sorted(first) == [(ordered_by("rpl_1"), sequence) for sequence in (1, 2, 3)]
-    assert second == [(ordered_by("rpl_2"), 1)]
+    assert sorted(first) == [(message_key("rpl_1"), sequence) for sequence in (1, 2, 3)]
+    assert second == [(message_key("rpl_2"), 1)]
     rows = await office.rows(CHAT.name)
     assert {(row.state, row.attempts) for row in rows} == {(WorkState.DONE, 1)}
     [tried] = await attempts(office, rows[0])
@@ -184,6 +184,6 @@ async def test_what_is_wanted_counts_as_no_transition(connect, metrics):
     await office.town.kit.step(lambda step, _posts: step.want_reply(ONE))
     assert transitions(metrics) == before
     await office.run()
-    assert chat.calls == [[(ordered_by("rpl_1"), 1)]]
+    assert chat.calls == [[(message_key("rpl_1"), 1)]]
     assert (await office.row(type=WANTED)).state is WorkState.DONE
     assert await office.town.store.told(Find()) == []

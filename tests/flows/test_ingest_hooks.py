@@ -156,7 +156,7 @@ async def hint(town, event="post.published", *, event_id="e1", **data):
 
 
 async def settled(town) -> None:
-    await asyncio.gather(*town.ingest.hints._tasks)
+    await town.ingest.hints._tasks.settled()
 
 
 async def test_a_hint_is_kept_and_followed_after_the_answer(build_town, looks):

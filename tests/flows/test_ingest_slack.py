@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 from structlog.testing import capture_logs
 
+from bridge.core.endpoints import WANTED
 from bridge.core.errors import Problem, StoreBusy, StoreFull
 from bridge.core.hook_rules import HookRules
 from bridge.core.inbound import CARD, Card
 from bridge.core.model import Intent, Item, Person, PostState, ReplyTo, Verified
-from bridge.core.replies import WANTED
 from bridge.core.rules import Limits
 from bridge.ports import Find, Reply, Verb
 from tests.flows.talking import ADDRESS, CHAT, EVERY, a_talk, pressed, said, wanted, words

@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy.event import listen
 
-from bridge.core.endpoints import WANTED
+from bridge.core.endpoints import WANTED, destination_of, message_key
 from bridge.core.errors import FailureReason
 from bridge.core.inbound import STEP
 from bridge.core.model import Endpoint, Lane, Message, OutboundEvent, PostState, Replay, ReplyTo, WorkState, Write
-from bridge.core.replies import begin, destination, ordered_by
+from bridge.core.replies import begin
 from bridge.core.step import Moment, Step
 from bridge.ports import Acceptance, Due, Find, Rooms, Settled
 from bridge.store import open_store
@@ -81,8 +81,8 @@ async def test_a_transition_makes_a_delivery_for_each_message_that_follows_its_e
     await follow(store, first, second, other)
     made = await tell(store, post_id="post_1")
     await tell(store, None)
-    assert await replies(store) == sorted([(made.type, ordered_by(one.id)) for one in (first, second)])
-    [one, _] = await store.find_deliveries(Find(destination=destination("team")))
+    assert await replies(store) == sorted([(made.type, message_key(one.id)) for one in (first, second)])
+    [one, _] = await store.find_deliveries(Find(destination=destination_of("team")))
     facts = (one.destination_kind, one.format, one.outbound_id, one.subject, one.sequence, one.due_at, one.state)
     assert facts == ("reply", "standard", made.id, made.subject, 1, NOW, WorkState.DUE)
 
@@ -96,7 +96,7 @@ async def test_what_begins_and_is_told_in_one_step_is_told_to_what_began(store: 
     begun = begin(step, received.id, "team", ReplyTo(channel="C1"))
     step.tell_post(made, "post.parked", PostState.ACCEPTED)
     await store.accept([Acceptance(received, step.write())], NOW)
-    assert await replies(store) == [("post.parked", ordered_by(begun.id)), (WANTED, ordered_by(begun.id))]
+    assert await replies(store) == [("post.parked", message_key(begun.id)), (WANTED, message_key(begun.id))]
     assert dues[-1] & Due.DELIVERIES
     assert await store.messages_of(received.id) == [begun]
 
@@ -114,7 +114,7 @@ async def test_what_is_wanted_of_one_message_goes_to_it_alone(store: SqlStore) -
     await store.record([Write(endpoints=(endpoint("all"),))])
     assert await store.record([wanted(second)]) == [True]
     [made] = await store.find_deliveries(Find())
-    assert (made.type, made.destination, made.ordered_by) == (WANTED, "reply:team", ordered_by(second.id))
+    assert (made.type, made.destination, made.ordered_by) == (WANTED, "reply:team", message_key(second.id))
     assert await store.told(Find()) == []
     assert (await store.messages([second.id]))[second.id].sequence == 1
 
@@ -191,8 +191,8 @@ async def test_erasing_takes_where_to_answer_and_leaves_what_is_asked_of_the_mes
     assert (erased["messages"], erased["deliveries"]) == (1, 1)
     [left] = (await store.messages([mine.id])).values()
     assert (left.address, left.address_until, left.version) == ("", None, 3)
-    assert await replies(store, state="due") == [(WANTED, ordered_by(mine.id))]
-    assert await replies(store, reason="erased") == [("post.posted", ordered_by(mine.id))]
+    assert await replies(store, state="due") == [(WANTED, message_key(mine.id))]
+    assert await replies(store, reason="erased") == [("post.posted", message_key(mine.id))]
 
 
 async def test_erasing_leaves_the_token_that_ends_a_step(store: SqlStore) -> None:

@@ -90,7 +90,7 @@ class Converser:
 
     def _open(self, workspace: Workspace, gesture: Gesture, view: Json) -> None:
         """Begin to open a form: what triggers it is good for seconds."""
-        self._chores.start(self._opened(workspace, gesture, view), "views.open")
+        self._chores.begin(self._opened(workspace, gesture, view), "views.open")
 
     async def _opened(self, workspace: Workspace, gesture: Gesture, view: Json) -> None:
         if not workspace.bot_token:

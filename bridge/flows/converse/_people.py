@@ -58,7 +58,7 @@ class People:
         """Begin to ask for a person, unless that is under way; None when too much is."""
         place = workspace.name, user
         if place not in self._asking:
-            task = self._chores.start(self._asked(workspace, user), "users.info")
+            task = self._chores.begin(self._asked(workspace, user), "users.info")
             if task is None:
                 return None
             self._asking[place] = task

@@ -21,7 +21,7 @@ class Voice:
 
     def tell(self, workspace: Workspace, gesture: Gesture, text: str) -> None:
         """Begin to tell it."""
-        self._chores.start(self._told(workspace, gesture, text), "tell")
+        self._chores.begin(self._told(workspace, gesture, text), "tell")
 
     async def _told(self, workspace: Workspace, gesture: Gesture, text: str) -> None:
         """Take the first way there is: in the channel, by the address that came with the press, or directly."""

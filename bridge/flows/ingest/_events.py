@@ -143,7 +143,7 @@ def make_event(kit: Kit, said: Said, request: PublishRequest, *, dedupe_window: 
         key=key,
         key_until=until,
         fingerprint=fingerprint,
-        intent=Intent.SCHEDULE if request.scheduled_at else Intent.PUBLISH,
+        intent=intent_of(request),
         received_at=said.raw.received_at,
         content_type=content_type,
         body=body,
@@ -152,6 +152,11 @@ def make_event(kit: Kit, said: Said, request: PublishRequest, *, dedupe_window: 
         correlation=request.correlation,
         traceparent=said.raw.header("traceparent"),
     )
+
+
+def intent_of(request: PublishRequest) -> Intent:
+    """Return what a request asks for that nobody has posted yet."""
+    return Intent.SCHEDULE if request.scheduled_at else Intent.PUBLISH
 
 
 def note_event(kit: Kit, said: Said, *, dedupe_window: timedelta, reason: str | None = None) -> Event:

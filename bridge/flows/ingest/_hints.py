@@ -3,10 +3,9 @@
 A hint that is lost costs nothing but time: the polls see the same.
 """
 
-import asyncio
 from collections.abc import Awaitable, Callable
 
-from bridge.flows import log
+from bridge.flows import Tasks, log
 from bridge.ports import Hint
 
 Look = Callable[[Hint], Awaitable[None]]
@@ -20,16 +19,12 @@ class Hints:
     """The hints that are being followed, each in a task of its own."""
 
     def __init__(self, look: Look | None) -> None:
-        self._look = look
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._look, self._tasks = look, Tasks(_MOST)
 
     def follow(self, hint: Hint) -> None:
         """Begin to look, unless the hint names nothing or too much is being looked at."""
-        if self._look is None or not (hint.posts or hint.accounts) or len(self._tasks) >= _MOST:
-            return
-        task = asyncio.create_task(self._looked(self._look, hint))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        if self._look is not None and (hint.posts or hint.accounts):
+            self._tasks.start(self._looked(self._look, hint))
 
     async def _looked(self, look: Look, hint: Hint) -> None:
         try:
@@ -39,7 +34,4 @@ class Hints:
 
     async def stop(self) -> None:
         """End what is under way."""
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        await self._tasks.stop()

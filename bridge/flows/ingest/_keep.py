@@ -8,7 +8,7 @@ from bridge.core.errors import FailureReason, Fault, Problem, StoreOvertaken
 from bridge.core.fetching import has_ended
 from bridge.core.model import Event, Post, Write
 from bridge.core.planning import as_warnings
-from bridge.core.replies import WANTED, begin
+from bridge.core.replies import begin
 from bridge.core.rules import PublishRules
 from bridge.core.step import Step
 from bridge.flows import Kit
@@ -54,8 +54,7 @@ class Keeper:
             await self._tell_again(said, planned.shown or accepted.event_id)
             return await self._known(accepted, planned)
         for told in planned.write.events:
-            if told.type != WANTED:
-                self.kit.metrics.transition(told.type)
+            self.kit.metrics.transition(told.type)
         return _result(accepted, planned, planned.write.posts, planned.outcome)
 
     async def _keep_conflict(self, said: Said, event: Event, detail: str) -> Result:

@@ -30,7 +30,7 @@ from bridge.core.request import PublishRequest, invalid
 from bridge.core.step import Step
 from bridge.core.times import loosely, parse_when
 from bridge.flows import Kit
-from bridge.flows.ingest._events import Plan, Said, is_our_key, soon_free, tell_refusal
+from bridge.flows.ingest._events import Plan, Said, intent_of, is_our_key, soon_free, tell_refusal
 from bridge.flows.ingest._plan import judge, plan
 from bridge.metrics import EventOutcome
 
@@ -83,11 +83,8 @@ async def plan_object(kit: Kit, said: Said, event: Event, request: PublishReques
         move = Move.CHANGE
     if move is Move.POST and _is_late(said, seen):
         move = Move.SKIP
-    if move is Move.NOTHING and _is_mended(said, seen):
-        move, event = (
-            Move.POST,
-            replace(event, intent=Intent.SCHEDULE if request and request.scheduled_at else Intent.PUBLISH),
-        )
+    if move is Move.NOTHING and request is not None and _is_mended(said, seen):
+        move, event = Move.POST, replace(event, intent=intent_of(request))
     match move:
         case Move.STALE:
             done = Plan(replace(event, reason="stale"), outcome="stale")

@@ -11,16 +11,16 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import timedelta
 
 from bridge.core.delivering import Attempted, Outcome
+from bridge.core.endpoints import message_key
 from bridge.core.errors import StoreError
 from bridge.core.model import Endpoint
-from bridge.core.replies import ordered_by
 from bridge.core.slack import Workspace
 from bridge.core.slack.pace import Pace
 from bridge.flows import Kit, log
 from bridge.flows.reply._calls import Calls
 from bridge.flows.reply._channels import Channels
 from bridge.flows.reply._lease import Lease
-from bridge.flows.reply._visit import Town, Visit
+from bridge.flows.reply._visit import Shared, Visit
 from bridge.net import GuardedClient
 from bridge.ports import ClaimedDelivery
 
@@ -50,7 +50,7 @@ class Replier:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.kit, self.client, self.timeout_s = kit, client, timeout_s
-        self.town = Town(kit, workspaces, approvers or {}, Pace(), Channels(kit.clock), sleep)
+        self.shared = Shared(kit, workspaces, approvers or {}, Pace(), Channels(kit.clock), sleep)
 
     async def call(self, batch: Sequence[ClaimedDelivery], endpoint: Endpoint) -> Attempted:
         """Bring the message of these deliveries up to date; whatever happens is an outcome.
@@ -58,10 +58,10 @@ class Replier:
         One that is cancelled leaves a lease, which ends. Only words of Slack's and ours are kept of what it answers.
         """
         started = self.kit.clock()
-        message_id = (batch[0].delivery.ordered_by or "").removeprefix(ordered_by(""))
+        message_id = (batch[0].delivery.ordered_by or "").removeprefix(message_key(""))
         calls = Calls(self.client, self.timeout_s)
         try:
-            outcome = await Visit(self.town, calls, Lease(self.kit, message_id, self.timeout_s)).make()
+            outcome = await Visit(self.shared, calls, Lease(self.kit, message_id, self.timeout_s)).make()
         except StoreError as error:
             log.warning("reply.not_recorded", message_id=message_id, error=str(error))
             outcome = _STORE_REST

@@ -39,7 +39,7 @@ _MAYBE_SENT = frozenset({FailureReason.TIMEOUT, FailureReason.CLOSED, FailureRea
 
 
 @dataclass(frozen=True, slots=True)
-class Town:
+class Shared:
     """What all visits of a process share; `sleep` waits for a turn, the rest is as `Replier` is given it."""
 
     kit: Kit
@@ -62,8 +62,8 @@ class _Sight:
 class Visit:
     """One message, brought up to date once."""
 
-    def __init__(self, town: Town, calls: Calls, lease: Lease) -> None:
-        self.town, self.calls, self.lease, self.kit = town, calls, lease, town.kit
+    def __init__(self, shared: Shared, calls: Calls, lease: Lease) -> None:
+        self.shared, self.calls, self.lease, self.kit = shared, calls, lease, shared.kit
         self._closed: set[Way] = set()
         self._turn = self._last = ""
         self._images = True
@@ -83,7 +83,7 @@ class Visit:
 
     async def _round(self, message: Message) -> Outcome | None:
         """Make the next call; None when there is another to make."""
-        workspace = self.town.workspaces.get(message.source)
+        workspace = self.shared.workspaces.get(message.source)
         if workspace is None:
             detail = f"no Slack source is called {message.source!r} any more"
             return _over(FailureReason.ENDPOINT_DISABLED, detail)
@@ -110,7 +110,7 @@ class Visit:
         """Go one way when it is our turn there."""
         before = message
         if way is Way.POST and ways.is_name(message.channel):
-            found = await self.town.channels.id_of(self.calls, workspace, message.channel)
+            found = await self.shared.channels.id_of(self.calls, workspace, message.channel)
             if isinstance(found, Outcome):
                 return await self._leave(message, found)
             message = replace(message, channel=found or message.channel)
@@ -123,7 +123,7 @@ class Visit:
 
     async def _look(self, message: Message, event: Event, posts: Sequence[Post]) -> _Sight:
         commands = {post.id: await self.kit.store.commands(post.id) for post in posts}
-        approvers = self.town.approvers.get(message.source, ())
+        approvers = self.shared.approvers.get(message.source, ())
         shown = face(message, event, posts, self.kit.clock(), commands=commands, approvers=approvers)
         links = tuple(target.url for post in posts for target in post.targets if target.url)
         return _Sight(shown, _mark(shown), links)
@@ -133,13 +133,13 @@ class Visit:
         turn = _turn(message, way)
         if ways.is_end(way) or turn == self._turn:
             return None
-        wait = self.town.pace.take(turn, self.kit.clock())
+        wait = self.shared.pace.take(turn, self.kit.clock())
         if wait >= PATIENCE:
             return Outcome(wait=wait)
         self._turn = turn
         if not wait:
             return None
-        await self.town.sleep(wait.total_seconds())
+        await self.shared.sleep(wait.total_seconds())
         return Outcome()
 
     # Calls.
@@ -179,7 +179,7 @@ class Visit:
             return None
         outcome = failed(answer, call.what)
         if reason is FailureReason.RATE_LIMITED and ways.is_of_a_place(way):
-            wait = self.town.pace.pause(_turn(message, way), answer.retry_after, self.kit.clock())
+            wait = self.shared.pace.pause(_turn(message, way), answer.retry_after, self.kit.clock())
             outcome = replace(outcome, wait=wait)
         if meant is Meaning.LATER and reason is not FailureReason.RATE_LIMITED:
             return await self._settle(message, lambda row: ways.doubted(row, way), outcome)
