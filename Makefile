@@ -31,7 +31,7 @@ demo: install ## Run the service beside a simulated partner and tell its story; 
 test: install ## Run every test that pip alone can serve: the fast part, then the slow part.
 	$(TESTS) tests --ignore tests/system -m "not slow"
 	@if grep -rqs --include='*.py' 'mark\.slow' tests --exclude-dir system; then \
-		$(TESTS) tests --ignore tests/system -m slow; \
+		$(TESTS) tests --ignore tests/system -m slow -n 3; \
 	else echo 'test: there is no slow test yet'; fi
 
 test-system: install ## Run the tests that need system tools; installs those tools.
@@ -56,7 +56,7 @@ format: install ## Format the code and mend what the linter can mend.
 	$(RUN) ruff check --fix .
 	$(RUN) ruff format .
 
-bench: install ## Measure speed and size against bare references; writes bench/out/results.json.
+bench: install ## Measure speed and size on both engines against bare references; writes bench/out/results.json.
 	$(RUN) bench
 
 LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \

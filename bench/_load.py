@@ -13,6 +13,7 @@ class Connection(asyncio.Protocol):
         self.load = load
         self.transport: asyncio.Transport
         self.buffer = b""
+        self.over = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast("asyncio.Transport", transport)
@@ -21,6 +22,7 @@ class Connection(asyncio.Protocol):
     def next(self) -> None:
         request = next(self.load.requests, None)
         if request is None:
+            self.over = True
             self.transport.close()
             self.load.closed()
         else:
@@ -39,8 +41,8 @@ class Connection(asyncio.Protocol):
             self.next()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if exc is not None:
-            self.load.failed(exc)
+        if not self.over:
+            self.load.failed(exc or ConnectionError("the service closed a connection before all was answered"))
 
 
 class Load:

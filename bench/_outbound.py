@@ -1,12 +1,14 @@
 """What the rows of deliveries share: an event of usual size, the reference, and pumps that stand still until told."""
 
 import asyncio
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -14,7 +16,8 @@ import aiohttp
 import orjson
 import uvloop
 
-from bench._run import config, free_port, process, until_listens
+from bench._engines import Engine
+from bench._run import asked, config, free_port, process, until_listens
 from bridge import logs
 from bridge.app import KINDS, Bridge, new_id, running
 from bridge.cli.serve import settle_garbage
@@ -79,10 +82,32 @@ async def timed(bridge: Bridge, is_done: Callable[[], Awaitable[bool]]) -> float
     return took_s
 
 
-async def is_told(bridge: Bridge) -> bool:
-    """Whether every delivery is settled."""
-    left = (await bridge.kit.store.counts(bridge.kit.clock())).queue.get("deliveries", 0)
-    return not left and not any(pump.in_flight for pump in bridge.deliverer.pumps)
+async def arrived(url: str) -> int:
+    """How many requests reached the sink since this was asked last."""
+    return int(await asyncio.to_thread(asked, url.removesuffix("/hook") + "/count"))
+
+
+def told(bridge: Bridge, url: str, count: int) -> Callable[[], Awaitable[bool]]:
+    """Say by and by whether so many deliveries have reached the sink and are settled.
+
+    Neither the database nor, while anything is in flight, the sink is asked: that would be measured, too.
+    """
+    left = count
+
+    async def is_done() -> bool:
+        nonlocal left
+        if any(pump.in_flight for pump in bridge.deliverer.pumps):
+            return False
+        left -= await arrived(url)
+        return left <= 0
+
+    return is_done
+
+
+async def check_told(bridge: Bridge) -> None:
+    """Make sure that what was measured is so: every delivery is settled in the database."""
+    if left := (await bridge.kit.store.counts(bridge.kit.clock())).queue.get("deliveries", 0):
+        raise RuntimeError(f"{left} deliveries are not settled")
 
 
 async def bare(url: str, count: int) -> float:
@@ -107,34 +132,79 @@ async def bare(url: str, count: int) -> float:
         return count / (time.perf_counter() - began)
 
 
-Child = Callable[[Bridge, str, int], Awaitable[Sequence[Sequence[float]]]]
-"""Measures in a process of its own: takes the service, the address of the sink and how many turns; gives the turns."""
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What a child is given: the services, one a database, the address of the sink, and the server's process id."""
+
+    bridges: Sequence[Bridge]
+    url: str
+    server: int
+    repetitions: int
+
+    @property
+    def bridge(self) -> Bridge:
+        """The only service."""
+        [bridge] = self.bridges
+        return bridge
 
 
-def turns(module: str, repetitions: int, endpoints: Mapping[str, str] | None = None) -> list[list[float]]:
-    """Run a module as a child over a new database, with endpoints at these paths of a sink; return its turns."""
-    with tempfile.TemporaryDirectory() as name:
-        sink_port = free_port()
-        path, environ = config(
-            Path(name), port=free_port(), partner_port=free_port(), sink_port=sink_port, endpoints=endpoints
-        )
-        with process("bench._servers", "sink", str(sink_port)):
-            until_listens(sink_port)
-            command = [sys.executable, "-m", module, str(path), f"http://127.0.0.1:{sink_port}/hook", str(repetitions)]
-            done = subprocess.run(command, env={**os.environ, **environ}, stdout=subprocess.PIPE, check=True)
+Child = Callable[[Given], Awaitable[Sequence[Sequence[float]]]]
+"""Measures in a process of its own, and gives the turns."""
+
+
+def turns(
+    module: str,
+    engine: Engine,
+    repetitions: int,
+    *,
+    endpoints: Mapping[str, str] | None = None,
+    databases: Sequence[str] = (),
+    with_partner: bool = False,
+) -> list[list[float]]:
+    """Run a module as a child, with endpoints at these paths of a sink; return its turns.
+
+    It is given a configuration for each of the `databases`, of which there is a new one unless said otherwise. Without
+    a partner what is asked of one fails at once.
+    """
+    with contextlib.ExitStack() as stack:
+        folders = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        sink_port, partner_port, paths, environ = free_port(), free_port(), [], dict(os.environ)
+        for place, database in enumerate(databases or [engine.database()]):
+            folder = folders / str(place)
+            folder.mkdir()
+            path, secrets = config(
+                folder,
+                database,
+                port=free_port(),
+                partner_port=partner_port,
+                sink_port=sink_port,
+                endpoints=endpoints,
+            )
+            paths.append(str(path))
+            environ |= secrets
+        stack.enter_context(process("bench._servers", "sink", str(sink_port)))
+        until_listens(sink_port)
+        if with_partner:
+            stack.enter_context(process("bridge", "simulate", "genviral", "--port", str(partner_port)))
+            until_listens(partner_port)
+        url = f"http://127.0.0.1:{sink_port}/hook"
+        command = [sys.executable, "-m", module, str(repetitions), url, str(engine.server), *paths]
+        done = subprocess.run(command, env=environ, stdout=subprocess.PIPE, check=True)
     measured: list[list[float]] = orjson.loads(done.stdout)
     return measured
 
 
 def serve(child: Child, arguments: Sequence[str]) -> None:
-    """Be the child: run the service without its listeners, measure, and print the turns."""
+    """Be the child: run the services without their listeners, measure, and print the turns."""
+    repetitions, url, server, *paths = arguments[1:]
 
     async def measured() -> Sequence[Sequence[float]]:
-        settings = load(Path(arguments[1]), os.environ, KINDS)
-        logs.configure(Redactor(settings.secrets), as_json=True, stream=nowhere)
-        async with running(settings) as bridge:
+        found = [load(Path(path), os.environ, KINDS) for path in paths]
+        logs.configure(Redactor(found[0].secrets), as_json=True, stream=nowhere)
+        async with contextlib.AsyncExitStack() as stack:
+            bridges = [await stack.enter_async_context(running(settings)) for settings in found]
             settle_garbage()
-            return await child(bridge, arguments[2], int(arguments[3]))
+            return await child(Given(bridges, url, int(server), int(repetitions)))
 
     with Path(os.devnull).open("w") as nowhere:
         answer = uvloop.run(measured())

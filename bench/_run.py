@@ -6,17 +6,18 @@ import socket
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-REPETITIONS = 5
+REPETITIONS = 3
 TOKEN = "bench-token-0123456789"
 HOOK_SECRET = "bench-hook-0123456789"
 ACCOUNT = "3e30c8d1-0bc0-42d8-9a1a-bb63fe6c3c16"
@@ -24,14 +25,15 @@ ACCOUNT = "3e30c8d1-0bc0-42d8-9a1a-bb63fe6c3c16"
 
 @dataclass(frozen=True)
 class Row:
-    """One measured row: values of ours and of the reference, repetition by repetition."""
+    """One measured row: values of ours and of the reference, repetition by repetition; `more` is what else was seen."""
 
     row: str
+    engine: str
     unit: str
     reference: str
     ours: Sequence[float]
     theirs: Sequence[float]
-    engine: str = "sqlite"
+    more: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def ratios(self) -> list[float]:
@@ -50,6 +52,7 @@ class Row:
             "unit": self.unit,
             "reference": self.reference,
             "reference_median": round(statistics.median(self.theirs), 2),
+            **{name: round(value, 4) for name, value in self.more.items()},
         }
 
 
@@ -62,7 +65,7 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def process(*command: str, environ: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a Python module as a process, ended by its id."""
+    """Run a Python module as a process; it is killed, for nobody needs what it has not finished."""
     clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
     running = subprocess.Popen(
         [sys.executable, "-m", *command], env={**clean, **(environ or {})}, stdout=subprocess.DEVNULL
@@ -70,12 +73,14 @@ def process(*command: str, environ: Mapping[str, str] | None = None) -> Iterator
     try:
         yield running
     finally:
-        running.terminate()
-        try:
-            running.wait(15)
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
+        running.kill()
+        running.wait()
+
+
+def asked(url: str) -> bytes:
+    """Return what a GET answers."""
+    with urllib.request.urlopen(url, timeout=5) as answer:
+        return bytes(answer.read())
 
 
 def until_answers(port: int, path: str = "/readyz", limit_s: float = 30.0) -> None:
@@ -107,22 +112,24 @@ def until_listens(port: int, limit_s: float = 10.0) -> None:
 
 def config(
     folder: Path,
+    database: str,
     *,
     port: int,
     partner_port: int,
     sink_port: int,
-    queue: int = 10_000_000,
-    sources: Mapping[str, Any] | None = None,
     endpoints: Mapping[str, str] | None = None,
+    events: Sequence[str] = ("*",),
+    **sections: Mapping[str, Any],
 ) -> tuple[Path, dict[str, str]]:
     """Write a configuration with one of each; returns its path and the environment that holds its secrets.
 
-    `endpoints` are the paths at the sink, by the endpoint's name.
+    `endpoints` are the paths at the sink, by the endpoint's name, `events` what they get; `sections` are further parts
+    of the file.
     """
     sink = f"http://127.0.0.1:{sink_port}"
     tree = {
         "server": {"host": "127.0.0.1", "port": port},
-        "database": {"url": f"sqlite:///{folder / 'bridge.db'}"},
+        "database": {"url": database},
         "tokens": [{"name": "bench", "token": {"env": "BENCH_TOKEN"}, "scopes": ["publish", "read"]}],
         "partners": {
             "genviral": {
@@ -133,13 +140,13 @@ def config(
         },
         "accounts": {"brand": {"partner": "genviral", "id": ACCOUNT}},
         "endpoints": {
-            name: {"url": sink + path, "secret": {"env": "BENCH_SECRET"}}
+            name: {"url": sink + path, "secret": {"env": "BENCH_SECRET"}, "events": list(events)}
             for name, path in (endpoints or {"ops": "/hook"}).items()
         },
         "network": {"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
-        "sources": dict(sources or {}),
-        "limits": {"queue": queue},
+        "limits": {"queue": 10_000_000},
         "log": {"format": "json"},
+        **sections,
     }
     path = folder / "bridge.yaml"
     path.write_text(yaml.safe_dump(tree))
@@ -150,3 +157,25 @@ def config(
         "BENCH_SECRET": "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
     }
     return path, environ
+
+
+@contextlib.contextmanager
+def service(
+    database: str,
+    *,
+    sink_port: int | None = None,
+    **given: Any,
+) -> Iterator[tuple[int, int]]:
+    """Run a real `bridge serve` on a database, beside a simulated partner; gives its port and process id when ready.
+
+    `given` is what `config` takes besides.
+    """
+    port, partner_port = free_port(), free_port()
+    with tempfile.TemporaryDirectory() as name:
+        sink = sink_port or free_port()
+        path, environ = config(Path(name), database, port=port, partner_port=partner_port, sink_port=sink, **given)
+        with process("bridge", "simulate", "genviral", "--port", str(partner_port)):
+            until_listens(partner_port)
+            with process("bridge", "serve", "--config", str(path), environ=environ) as running:
+                until_answers(port)
+                yield port, running.pid

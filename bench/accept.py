@@ -1,15 +1,16 @@
 """Row `accept`: `POST /v1/publish` through the real service, against a bare endpoint that reads the body."""
 
-import tempfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from pathlib import Path
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import orjson
 import uvloop
 
+from bench._counting import of_accepts
+from bench._engines import Engine
 from bench._load import Load, post
-from bench._run import ACCOUNT, REPETITIONS, TOKEN, Row, config, free_port, process, until_answers, until_listens
+from bench._run import ACCOUNT, TOKEN, Row, free_port, process, service, until_listens
 
 CONNECTIONS = 64
 REQUESTS = 6_000
@@ -38,38 +39,40 @@ async def rate(port: int, made: Iterable[bytes], count: int, status: int) -> flo
     return speed
 
 
-def measure(repetitions: int = REPETITIONS) -> Row:
+def measure(engine: Engine, repetitions: int) -> Row:
     """Measure both, turn by turn."""
-    return measured("accept", requests, status=202, repetitions=repetitions)
+    row = measured("accept", engine, requests, status=202, repetitions=repetitions)
+    return replace(row, more=of_accepts(engine, load)) if engine.cluster is not None else row
+
+
+def load(tag: str, port: int, count: int) -> float:
+    """Send so many publish requests to a service; answered ones a second."""
+    return uvloop.run(rate(port, requests(tag, count), count, 202))
 
 
 def measured(
     row: str,
+    engine: Engine,
     make: Callable[[str, int], Iterable[bytes]],
     *,
     status: int,
     repetitions: int,
-    sources: Mapping[str, Any] | None = None,
+    **given: Any,
 ) -> Row:
-    """Send what `make` gives for a tag and a count to a bare endpoint and to a service with these sources."""
+    """Send what `make` gives for a tag and a count to a bare endpoint and to a service configured like this."""
     ours, theirs = [], []
-    with tempfile.TemporaryDirectory() as name:
-        port, bare_port, partner_port = free_port(), free_port(), free_port()
-        ports = {"port": port, "partner_port": partner_port, "sink_port": free_port()}
-        path, environ = config(Path(name), **ports, sources=sources)
-        with (
-            process("bridge", "simulate", "genviral", "--port", str(partner_port)),
-            process("bench._servers", "bare", str(bare_port)),
-        ):
-            until_listens(partner_port)
-            with process("bridge", "serve", "--config", str(path), environ=environ):
-                until_answers(port)
-                until_listens(bare_port)
-                for turn in range(repetitions + 1):
-                    count = REQUESTS if turn else WARM_UP
-                    other = uvloop.run(rate(bare_port, make(f"bare{turn}", count), count, 202))
-                    mine = uvloop.run(rate(port, make(f"ours{turn}", count), count, status))
-                    if turn:
-                        theirs.append(other)
-                        ours.append(mine)
-    return Row(row, "events/s", "bare Starlette endpoint that reads the body and answers 202", ours, theirs)
+    bare_port = free_port()
+    with (
+        process("bench._servers", "bare", str(bare_port)),
+        service(engine.database(), **given) as (port, _),
+    ):
+        until_listens(bare_port)
+        for turn in range(repetitions + 1):
+            count = REQUESTS if turn else WARM_UP
+            other = uvloop.run(rate(bare_port, make(f"bare{turn}", count), count, 202))
+            mine = uvloop.run(rate(port, make(f"ours{turn}", count), count, status))
+            if turn:
+                theirs.append(other)
+                ours.append(mine)
+    reference = "bare Starlette endpoint that reads the body and answers 202"
+    return Row(row, engine.name, "events/s", reference, ours, theirs)

@@ -5,8 +5,9 @@ import time
 
 import orjson
 
+from bench._engines import Engine
 from bench._load import post
-from bench._run import HOOK_SECRET, REPETITIONS, Row
+from bench._run import HOOK_SECRET, Row
 from bench.accept import measured
 
 SIZE = 8 * 1024
@@ -39,6 +40,6 @@ def _request(name: str) -> bytes:
     return post("/hooks/blog", "127.0.0.1", headers, body)
 
 
-def measure(repetitions: int = REPETITIONS) -> Row:
+def measure(engine: Engine, repetitions: int) -> Row:
     """Measure both, turn by turn."""
-    return measured("hook", requests, status=200, repetitions=repetitions, sources={"blog": SOURCE})
+    return measured("hook", engine, requests, status=200, repetitions=repetitions, sources={"blog": SOURCE})

@@ -15,6 +15,8 @@ from apscheduler.events import EVENT_JOB_MAX_INSTANCES, JobSubmissionEvent
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from apscheduler.triggers.interval import IntervalTrigger
 
+from bridge.core.errors import StoreError
+
 Job = Callable[[], Awaitable[object]]
 
 _NO_TIME = timedelta()
@@ -120,6 +122,10 @@ class Schedule:
         started = time.perf_counter()
         try:
             await self._jobs[name]()
+        except StoreError as error:  # Every tick meets a database that is gone, and no trace says more of it.
+            seconds = time.perf_counter() - started
+            self._log.warning("schedule.job_failed", job=name, seconds=round(seconds, 6), error=str(error))
+            self._on_result(name, "failed", seconds)
         except Exception:  # noqa: BLE001  # The outermost step of every tick: one failure must not end the schedule.
             seconds = time.perf_counter() - started
             self._log.exception("schedule.job_failed", job=name, seconds=round(seconds, 6), reason="internal")

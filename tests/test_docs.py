@@ -652,6 +652,7 @@ def test_a_configuration_that_is_shown_loads(where, code, tmp_path):
     environ |= {name: "https://hooks.example.com/a" for name in environ if name.endswith("_WEBHOOK")}
     environ |= {name: f"xoxb-1-{name}" for name in environ if name.endswith("BOT_TOKEN")}
     environ |= {name: f"xapp-1-{name}" for name in environ if name.endswith("APP_TOKEN")}
+    environ |= {name: "postgresql://bridge:a@db/bridge" for name in environ if name.endswith("DATABASE_URL")}
     load(tmp_path / "bridge.yaml", environ, KINDS)
 
 

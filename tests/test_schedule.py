@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 import structlog
 
+from bridge.core.errors import StoreError
 from bridge.schedule import Schedule
 
 pytestmark = pytest.mark.anyio
@@ -79,6 +80,20 @@ async def test_a_failing_job_is_logged_counted_and_runs_again(schedule, results)
 
     assert schedule.alive
     assert (lines[0]["event"], lines[0]["job"], lines[0]["log_level"]) == ("schedule.job_failed", "deliver", "error")
+
+
+async def test_a_job_that_the_database_refuses_is_a_warning_without_a_trace(schedule, results):
+    async def fail() -> None:
+        raise StoreError("the database is gone")
+
+    with structlog.testing.capture_logs() as lines:
+        schedule.every("deliver", SOON, fail)
+        schedule.start()
+        await results.until(2, ("deliver", "failed"))
+
+    assert (lines[0]["event"], lines[0]["log_level"]) == ("schedule.job_failed", "warning")
+    assert lines[0]["error"] == "the database is gone"
+    assert "exc_info" not in lines[0]
 
 
 async def test_a_job_never_runs_twice_at_once(schedule, results):

@@ -42,7 +42,7 @@ async def running(
         SettingsError: the configuration does not go with what is in it.
     """
     redactor = Redactor(settings.secrets)
-    opened = store or await open_store(settings.database.url)
+    opened = store or await open_store(settings.database.url, notify=settings.database.notify)
     reach, most = settings.network, settings.deliver.concurrency + _OTHER_CONNECTIONS
     network = GuardedClient(allow=reach.allow, allow_http=reach.allow_http, ports=reach.ports, connections=most)
     try:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import structlog
 from sqlalchemy import make_url
 
+from bridge.app._alone import RENEW_EVERY, Alone
 from bridge.app._chats import Chats
 from bridge.app._configured import configured, private_keys
 from bridge.app._keys import warn_of_missing_keys
@@ -20,7 +21,7 @@ from bridge.core.sealing import Sealer
 from bridge.core.tokens import Tokens
 from bridge.flows import Kit, Pump
 from bridge.flows.act import Actions
-from bridge.flows.configured import follow_owners, renew_secrets, sync_endpoints
+from bridge.flows.configured import follow_configurations, follow_owners, renew_secrets, sync_endpoints
 from bridge.flows.deliver import Deliverer
 from bridge.flows.endpoints import Endpoints
 from bridge.flows.feeds import Feeds
@@ -41,13 +42,16 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bridge")
 
-JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "retention")
+JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "retention", "leases")
 _GAUGES = timedelta(seconds=10)
 _FEEDS = timedelta(seconds=30)
 _REPLAYS = timedelta(seconds=1)
 _EXHAUSTED = timedelta(minutes=1)
 _RETENTION = timedelta(minutes=10)
-_PRUNE_AT_ONCE = 500
+_PRUNE_AT_ONCE = 200
+"""A write that comes while history goes waits for so many rows of one table: some 20 ms as a rule, of 500 some 90."""
+_PRUNE_PAUSE_S = 0.02
+"""For so long others have the writer to themselves, after each piece."""
 
 
 @dataclass
@@ -67,6 +71,7 @@ class Bridge:
     waiters: Waiters
     actions: Actions
     schedule: Schedule
+    alone: Alone
     tokens: Tokens
     sealer: Sealer | None
     endpoints: Endpoints
@@ -102,24 +107,31 @@ class Bridge:
         await sync_endpoints(self.kit, configured(self.settings))
         await follow_owners(self.kit, {token.name: token.accounts for token in self.settings.tokens})
         await renew_secrets(self.kit, self.sealer)
-        await self.kit.book.refresh(self.kit.store)
+        await self.kit.refresh()
         await warn_of_missing_keys(self.kit)
         await self.gauges()
         self.kit.store.on_commit(self._wake)
-        watch = self.settings.watch
-        self.schedule.every("accounts", watch.accounts_every, self.watcher.accounts)
-        self.schedule.every("posts", watch.tick, self.watcher.posts)
-        self.schedule.every("resume", watch.tick, self.resumer.tick)
-        if self.feeds.feeds:
-            self.schedule.every("feeds", _FEEDS, self.feeds.tick, first=_GAUGES)
-        self.schedule.every("replays", _REPLAYS, self.replayer.tick, first=_REPLAYS)
-        self.schedule.every("exhausted", _EXHAUSTED, self.deliverer.dead_letters.tick, first=_EXHAUSTED)
-        self.schedule.every("gauges", _GAUGES, self.gauges, first=_GAUGES)
-        self.schedule.every("retention", _RETENTION, self.retention, first=_RETENTION)
+        self._plan()
         self.schedule.start()
         self._running = [asyncio.create_task(pump.run()) for pump in self.pumps]
         if self.sockets:
             self.sockets.start()
+
+    def _plan(self) -> None:
+        """Say when what runs."""
+        watch, every, alone = self.settings.watch, self.schedule.every, self.alone.tick
+        every("accounts", watch.accounts_every, alone("accounts", self.watcher.accounts))
+        every("posts", watch.tick, alone("posts", self.watcher.posts))
+        every("resume", watch.tick, alone("resume", self.resumer.tick))
+        if self.feeds.feeds:
+            every("feeds", _FEEDS, alone("feeds", self.feeds.tick), first=_GAUGES)
+        # It has a lease of its own, which it takes only while there is a job.
+        every("replays", _REPLAYS, self.replayer.tick, first=_REPLAYS)
+        every("exhausted", _EXHAUSTED, alone("exhausted", self.deliverer.dead_letters.tick), first=_EXHAUSTED)
+        every("gauges", _GAUGES, self.gauges, first=_GAUGES)
+        every("retention", _RETENTION, alone("retention", self.retention), first=_RETENTION)
+        if self.kit.store.shared:
+            every("leases", RENEW_EVERY, self.leases, first=RENEW_EVERY)
 
     @property
     def pumps(self) -> "tuple[Pump[Any], ...]":
@@ -144,9 +156,13 @@ class Bridge:
         """Finish or release what is in flight within `limit`."""
         self.drain()
         pumps = [pump.stop(limit.total_seconds()) for pump in self.pumps]
-        others = (self.waiters.drain(), self.schedule.stop(limit), self.ingest.hints.stop())
+        others = (self.waiters.drain(), self._end_ticks(limit), self.ingest.hints.stop())
         await asyncio.gather(self._hang_up(limit), *others, *pumps)
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def _end_ticks(self, limit: timedelta) -> None:
+        await self.schedule.stop(limit)
+        await self.alone.stop()
 
     async def _hang_up(self, limit: timedelta) -> None:
         """End the conversations: first what people speak by, then what goes on behind their answers."""
@@ -172,7 +188,9 @@ class Bridge:
         return failed
 
     async def gauges(self) -> None:
-        """Bring the gauges and what intake knows of its load up to date."""
+        """Bring the gauges, and what is known here of the load and of the accounts and keys, up to date."""
+        if self.kit.store.shared:
+            await self.kit.refresh()
         counts = await self.kit.store.counts(self.kit.clock())
         self.kit.metrics.set_counts(counts)
         endpoints = (await self.kit.store.endpoints()).values()
@@ -180,25 +198,29 @@ class Bridge:
         self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
         self.ingest.load.free = free_disk(self.settings.database.url)
 
+    async def leases(self) -> None:
+        """Say to the other processes what is ours, and what is configured here."""
+        await self.alone.renew()
+        await follow_configurations(self.kit, configured(self.settings))
+
     async def retention(self) -> None:
         """Delete ended history that is past its time, in small batches."""
-        rules, now = self.settings.retention, self.kit.clock()
-        while True:
-            gone = await self.kit.store.prune(
-                events_before=now - rules.events,
-                attempts_before=now - rules.attempts,
-                posts_before=now - rules.posts,
-                limit=_PRUNE_AT_ONCE,
-            )
-            if not gone:
-                return
+        rules, now, gone = self.settings.retention, self.kit.clock(), 0
+        pruning = self.kit.store.prune(
+            events_before=now - rules.events,
+            attempts_before=now - rules.attempts,
+            posts_before=now - rules.posts,
+            limit=_PRUNE_AT_ONCE,
+        )
+        async for rows in pruning:
+            gone += rows
+            await asyncio.sleep(_PRUNE_PAUSE_S)
+        if gone:
             log.info("history.pruned", rows=gone)
-            await asyncio.sleep(0.05)
 
 
 def free_disk(url: str) -> int | None:
     """Return the free bytes where a SQLite file is; None for other databases."""
-    database = make_url(url)
-    if database.get_backend_name() != "sqlite" or not database.database:
+    if not url.startswith("sqlite:") or not (path := make_url(url).database):
         return None
-    return shutil.disk_usage(Path(database.database).resolve().parent).free
+    return shutil.disk_usage(Path(path).resolve().parent).free

@@ -3,11 +3,13 @@
 import random
 import secrets
 from datetime import UTC, datetime
+from functools import partial
 
 import httpx
 from prometheus_client import CollectorRegistry
 
 from bridge import partners, sources
+from bridge.app._alone import Alone
 from bridge.app._bridge import JOBS, Bridge
 from bridge.app._chats import Chats, cards, chats, rows, sockets, workspaces
 from bridge.app._configured import followed, private_keys, sendings
@@ -69,12 +71,11 @@ def build(
 ) -> Bridge:
     """Wire the parts over an open store; nothing runs yet."""
     metrics = _metrics(settings, clock())
+    spend = store.spend if store.shared else None
+    made = partial(partners.build, observe=metrics.partner_call, now=clock, transport=transport, spend=spend)
     kit = Kit(
         store=store,
-        partners={
-            name: partners.build(name, entry.config, metrics.partner_call, now=clock, transport=transport)
-            for name, entry in settings.partners.items()
-        },
+        partners={name: made(name, entry.config) for name, entry in settings.partners.items()},
         book=Book(settings.accounts, tuple(settings.partners)),
         metrics=metrics,
         clock=clock,
@@ -111,6 +112,7 @@ def build(
         waiters=Waiters(store),
         actions=actions,
         schedule=Schedule(metrics.job),
+        alone=Alone(store, new_id("holder")),
         tokens=tokens,
         sealer=sealer,
         endpoints=_endpoints(kit, settings, sealer, sending, deliverer),

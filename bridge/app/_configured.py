@@ -22,10 +22,12 @@ def private_keys(settings: Settings) -> tuple[Ed25519PrivateKey, ...]:
 
 
 def sendings(settings: Settings) -> dict[str, Sending]:
-    return {
+    """Return what goes to the configured endpoints; to chats goes nothing that is kept here."""
+    of_endpoints = {
         name: Sending(tuple(secret_key(secret) for secret in entry.secret), entry.headers, url=entry.url)
         for name, entry in settings.endpoints.items()
     }
+    return of_endpoints | dict.fromkeys(rows(settings), Sending())
 
 
 def followed(settings: Settings) -> list[Followed]:

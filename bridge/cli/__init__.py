@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "create the database or bring it up to date"),
     ):
         _add_config(verbs.add_parser(name, help=text, description=text))
+    _add_copy(verbs.choices["migrate"])
     _add_init(verbs.add_parser("init", help="write a first configuration from a partner's key"))
     _add_preview(verbs.add_parser("preview", help="show what a source would make of a payload"))
     _add_slack(verbs.add_parser("slack", help="what Slack is to be told of this configuration"))
@@ -53,6 +54,16 @@ def _parser() -> argparse.ArgumentParser:
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", "-c", type=Path, help="the YAML file; else BRIDGE_CONFIG, else ./bridge.yaml")
+
+
+def _add_copy(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Create the configured database or bring it up to date. With --from or --to: copy all of one database into an "
+        "empty one, and go on where a copy ended when run again."
+    )
+    left_out = "; env:NAME takes a variable, which hides a password. Left out, it is the configured database"
+    parser.add_argument("--from", dest="source", metavar="URL", help=f"the database to read{left_out}")
+    parser.add_argument("--to", dest="target", metavar="URL", help="the database to fill, as above")
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:

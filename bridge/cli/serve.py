@@ -21,6 +21,7 @@ import uvloop
 
 from bridge import __version__, logs
 from bridge.app import Bridge, running
+from bridge.cli._http import Http
 from bridge.cli._settings import read
 from bridge.core.errors import SettingsError, StoreError
 from bridge.core.redact import Redactor
@@ -116,7 +117,7 @@ def _config(app: Any, drain: timedelta) -> uvicorn.Config:
     return uvicorn.Config(
         app,
         loop="none",
-        http="httptools",
+        http=Http,
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,17 +1,20 @@
 """What partners show and answer, in our words: receipts of commands, snapshots of posts, listings of accounts."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from bridge.core.errors import FailureClass, FailureReason
+from bridge.core.nouns import noun
 from bridge.core.states import AccountState, PostState, TargetState
 
 Json = Mapping[str, Any]
 
+LONGEST_ID = 255
+"""An id of a post that is longer is none: it could not be kept so that the post is found by it."""
 
-@dataclass(frozen=True, slots=True)
+
+@noun(frozen=True, slots=True)
 class Receipt:
     """What a partner answered to a command that succeeded.
 
@@ -33,7 +36,7 @@ class Receipt:
     sure: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class TargetSnapshot:
     """One account's row as the partner showed it. `error` is redacted.
 
@@ -51,7 +54,7 @@ class TargetSnapshot:
     platform: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Snapshot:
     """A post as the partner showed it, read not before `read_at` (taken before the call).
 
@@ -67,7 +70,7 @@ class Snapshot:
     created_at: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Stranger:
     """A post at a partner that was not sent through us; `content` is what it shows, in our words (caption, media)."""
 
@@ -75,7 +78,7 @@ class Stranger:
     content: Json
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Hosted:
     """A file as the partner keeps it: `handle` is the URL or id that a post names. Not `ready`: ask again later."""
 
@@ -83,7 +86,7 @@ class Hosted:
     ready: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Link:
     """An address where a person reconnects an account, until it expires."""
 
@@ -91,7 +94,7 @@ class Link:
     expires_at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Judgement:
     """What a target's failure text means. `wait` is how long a `WAIT_UNTIL` waits, counted from the failure."""
 
@@ -100,7 +103,7 @@ class Judgement:
     wait: timedelta | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Listed:
     """One account as a partner listed it. `detail` says in words why it is not plainly active.
 
@@ -119,7 +122,7 @@ class Listed:
     thorough: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Listing:
     """All accounts a key sees.
 

@@ -1,6 +1,6 @@
 """What a start makes of the rows of endpoints: those of the configuration follow it, and old keys are retired."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from bridge.core.endpoint_rules import OWNER_GONE, UNCONFIGURED
@@ -15,16 +15,22 @@ CONFIGURATION = "configuration"
 """Who asks for what the configuration brings about."""
 
 
-def sync(step: Step, known: Mapping[str, Endpoint], wanted: Mapping[str, Mapping[str, Any]]) -> None:
+def sync(
+    step: Step,
+    known: Mapping[str, Endpoint],
+    wanted: Mapping[str, Mapping[str, Any]],
+    elsewhere: Collection[str] = (),
+) -> None:
     """Give every configured endpoint its row, and disable those that are configured no more.
 
     Only what the configuration says is written: that one is disabled, or how it fares, stays as it is. Endpoints that
-    were made over the API are left alone. A chat that is configured again shows in its messages what they missed.
+    were made over the API are left alone.
 
     Args:
         step: gathers the changes.
         known: all endpoints by name.
         wanted: the fields of the configured ones by name, as `endpoint_fields.columns` gives them.
+        elsewhere: see `follow`.
 
     Raises:
         SettingsError: the configuration has the name of an endpoint that was made over the API.
@@ -37,16 +43,43 @@ def sync(step: Step, known: Mapping[str, Endpoint], wanted: Mapping[str, Mapping
         if endpoint is None:
             step.add(Endpoint(name=name, created_at=step.now, **fields))
             continue
-        back = {"enabled": True, "reason": None} if endpoint.reason == UNCONFIGURED else {}
-        changes = {key: value for key, value in {**fields, **back}.items() if getattr(endpoint, key) != value}
+        changes = {key: value for key, value in fields.items() if getattr(endpoint, key) != value}
         if changes:
             step.edit(endpoint, **changes)
-        if back and endpoint.kind == REPLY:
-            step.add(of_chat(name, step.moment.new_id("rpl"), step.now, CONFIGURATION))
+    follow(step, known, wanted, elsewhere)
+
+
+def follow(
+    step: Step, known: Mapping[str, Endpoint], wanted: Collection[str], elsewhere: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Let those of the configuration go on that were disabled for want of one, and disable those that are in none.
+
+    A chat that is configured again shows in its messages what they missed.
+
+    Args:
+        step: gathers the changes.
+        known: all endpoints by name.
+        wanted: the names of the configured ones.
+        elsewhere: the names of those that another process has configured: while the replicas are replaced one after
+            the other, their configurations differ.
+
+    Returns:
+        Which go on, and which were disabled.
+    """
+    back, left = [], []
     for name, endpoint in known.items():
-        if endpoint.configured and endpoint.enabled and name not in wanted:
+        if not endpoint.configured:
+            continue
+        if name in wanted and endpoint.reason == UNCONFIGURED:
+            back.append(name)
+            step.edit(endpoint, enabled=True, reason=None)
+            if endpoint.kind == REPLY:
+                step.add(of_chat(name, step.moment.new_id("rpl"), step.now, CONFIGURATION))
+        elif endpoint.enabled and name not in wanted and name not in elsewhere:
+            left.append(name)
             step.edit(endpoint, enabled=False, reason=UNCONFIGURED)
             step.kill_deliveries(name)
+    return back, left
 
 
 _TAKEN = "is the name of an endpoint that was made over the API"

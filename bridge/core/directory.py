@@ -10,11 +10,12 @@ from functools import cached_property
 
 from bridge.core.errors import Fault
 from bridge.core.model import Account, AccountState, Target
+from bridge.core.nouns import noun
 from bridge.core.states import USABLE
 from bridge.core.step import current
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class NamedAccount:
     """Our name for a partner's account, from the configuration: by `id`, or by `platform` and `username`."""
 
@@ -25,7 +26,7 @@ class NamedAccount:
     username: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Wanted:
     """An account that a request asks for. `account` is None when its key was never listed, so that nobody can tell."""
 

@@ -253,6 +253,20 @@ class StoreFull(StoreError):
     """There is no space left for a write."""
 
 
+def storage_problem(error: StoreError) -> Problem:
+    """Return what a caller is told when the database refused.
+
+    A commit whose answer was lost may stand all the same: that nothing was stored is only said of a full disk.
+    """
+    slug = "storage_full" if isinstance(error, StoreFull) else "storage_unavailable"
+    detail = {
+        "storage_full": "The disk of the database is full, so nothing was stored. Free some space, then send it again.",
+        "storage_unavailable": "The database cannot be used right now. Send the same request again later; if that does "
+        "not help, the log says why.",
+    }[slug]
+    return Problem(503, slug, detail, retry_after=timedelta(seconds=5))
+
+
 class Conflict(BridgeError):
     """Rows changed under a step each time it was tried; nothing of it was kept."""
 

@@ -4,15 +4,16 @@
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from bridge.core.answers import Json
 from bridge.core.errors import FailureReason
+from bridge.core.nouns import noun
 from bridge.core.states import Intent, WorkState
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class RawRequest:
     """An HTTP request exactly as it arrived, not yet trusted."""
 
@@ -32,7 +33,7 @@ class RawRequest:
         return None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Person:
     """What a chat knows of whoever speaks: an IANA zone, and by their ids the names of those whom the text mentions."""
 
@@ -40,7 +41,7 @@ class Person:
     names: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Verified:
     """A request whose sender was checked. Only a source's `verify` makes one, and whoever holds the line it came by.
 
@@ -61,7 +62,7 @@ REPLY, CARD, STEP = "reply", "card", "step"
 """Kinds of messages: the answer to whoever asked, a card that asks for approval, and the end of a workflow's step."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun(frozen=True, slots=True, kw_only=True)
 class ReplyTo:
     """Where in a chat whoever asked is told what becomes of it.
 
@@ -80,7 +81,7 @@ class ReplyTo:
     asked: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Card:
     """Where a card shows what posts of a source wait for: the name of a chat's source, and a channel there."""
 
@@ -88,7 +89,7 @@ class Card:
     channel: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun(frozen=True, slots=True, kw_only=True)
 class Item:
     """One thing that a sender says of one of its objects, in our words and before any mapping.
 
@@ -130,7 +131,7 @@ class Item:
     warnings: tuple[Json, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class SourceObject:
     """What became of one object of a source, under one of its names: see `core.objects.names_of`.
 
@@ -154,7 +155,7 @@ class SourceObject:
         return f"{self.source}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Lookup:
     """What has to be fetched from a sender before an event of it says anything; its id is that of the event.
 
@@ -176,7 +177,7 @@ class Lookup:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class FeedState:
     """Where the sweep of a source's feed stands; one row a source.
 

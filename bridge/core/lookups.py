@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import orjson
@@ -85,9 +85,9 @@ def refusal(status: int, wait: timedelta | None) -> Failure:
     return Failure(reason, f"The sender's API answered {status}.", wait)
 
 
-def lease(step: Step, lookup: Lookup) -> Lookup:
-    """Take a lookup for one try, which counts from now on: a crash uses it up."""
-    return step.edit(lookup, lease_until=step.now + LEASE, attempts=lookup.attempts + 1)
+def lease(step: Step, lookup: Lookup, clock: datetime) -> Lookup:
+    """Take a lookup for one try, by the store's `clock`, which counts from now on: a crash uses it up."""
+    return step.edit(lookup, lease_until=clock + LEASE, attempts=lookup.attempts + 1)
 
 
 def finish(step: Step, lookup: Lookup) -> Lookup:

@@ -7,7 +7,7 @@ Every row that changes carries `version`: a write names the version it makes, so
 All instants are aware UTC datetimes.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from bridge.core.answers import Hosted as Hosted
@@ -29,6 +29,7 @@ from bridge.core.inbound import RawRequest as RawRequest
 from bridge.core.inbound import ReplyTo as ReplyTo
 from bridge.core.inbound import SourceObject as SourceObject
 from bridge.core.inbound import Verified as Verified
+from bridge.core.nouns import noun
 from bridge.core.outbound import Delivery as Delivery
 from bridge.core.outbound import Endpoint as Endpoint
 from bridge.core.outbound import Message as Message
@@ -47,7 +48,7 @@ ADOPTED = "adopted"
 """The source of posts that were not sent through us."""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Event:
     """One accepted intent.
 
@@ -76,7 +77,7 @@ class Event:
     reason: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Target:
     """One account's row inside a post.
 
@@ -105,7 +106,7 @@ class Target:
     attempts_before: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Post:
     """One post at one partner, born at accept with our id.
 
@@ -156,7 +157,7 @@ class Post:
         return self.source == ADOPTED
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Command:
     """Something to be done at a partner. Commands of one post run one at a time, in order of `number`.
 
@@ -191,7 +192,7 @@ class Command:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Attempt:
     """One call of a command or delivery, written as `started` before it is made.
 
@@ -211,7 +212,7 @@ class Attempt:
     answer: Json | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Account:
     """A partner's account as we know it. Its id in the store is `KEY:ID`.
 
@@ -245,7 +246,7 @@ class Account:
         return f"{self.partner}:{self.id}"
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Key:
     """A partner credential: its scope, its breaker, and until when it is held.
 
@@ -268,7 +269,7 @@ class Key:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Cause:
     """Something a person must act on: told once when it opens and once when it closes.
 
@@ -291,7 +292,7 @@ class Cause:
         return self.closed_at is None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Write:
     """One atomic step. A row with `version` 1 is inserted; any other replaces the stored row of `version - 1`.
 

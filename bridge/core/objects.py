@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import Enum, auto
+from hashlib import sha256
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
@@ -28,6 +29,8 @@ _EXACT = re.compile(r"(\d{1,10})\.(\d{6})", re.ASCII)
 """Seconds since 1970 with their microseconds, as Slack numbers messages."""
 _SECONDS = 10**8
 """A smaller number is a count of versions, not a time."""
+_LONGEST_NAME = 255
+"""A database refuses an index entry of a few thousand characters."""
 _MARKS = frozenset({"fbclid", "gclid", "ref"})
 """What is hung on an address to count visitors by, besides `utm_` and more; it makes no other page of it."""
 
@@ -197,10 +200,11 @@ def names_of(object_id: str, url: str) -> tuple[str, ...]:
     """Return the names of an object that more than one way in tells of: its id there, and the address of its page.
 
     Each way has ids of its own, so it is the page that they have in common. What is written of the object is written
-    under each name: whoever comes by another way at the same moment then collides, and decides anew.
+    under each name: whoever comes by another way at the same moment then collides, and decides anew. A very long name
+    is hashed.
     """
-    page = page_name(url)
-    return (object_id,) if page is None or page == object_id else (object_id, page)
+    own, page = _short(object_id), page_name(url)
+    return (own,) if page is None or page == own else (own, page)
 
 
 def page_name(url: str) -> str | None:
@@ -218,7 +222,13 @@ def page_name(url: str) -> str | None:
         return None
     # The front page is what senders give of whatever has no page: it would make all of that one.
     is_page = is_url(url.strip()) and (path or query)
-    return f"url:{(parts.hostname or '').removeprefix('www.')}{port}{path}{query}" if is_page else None
+    return _short(f"url:{(parts.hostname or '').removeprefix('www.')}{port}{path}{query}") if is_page else None
+
+
+def _short(name: str) -> str:
+    if len(name) <= _LONGEST_NAME:
+        return name
+    return f"sha256:{sha256(name.encode(errors='replace')).hexdigest()}"
 
 
 def _is_mark(name: str) -> bool:

@@ -1,14 +1,15 @@
 """What goes out: endpoints, the events that are told, their deliveries, and jobs that send again."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 
 from bridge.core.answers import Json
 from bridge.core.errors import FailureReason
+from bridge.core.nouns import noun
 from bridge.core.states import Lane, WorkState
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Endpoint:
     """Where outbound events go. Configured ones are synced at start; their secrets stay in the configuration.
 
@@ -51,7 +52,7 @@ class Endpoint:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class OutboundEvent:
     """A transition that is told. `body` is the exact bytes that are signed and sent, made once.
 
@@ -76,7 +77,7 @@ class OutboundEvent:
     event_id: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Delivery:
     """One outbound event on its way to one destination.
 
@@ -108,7 +109,7 @@ class Delivery:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Message:
     """A message in a chat that follows what becomes of an event, brought up to date by deliveries; one row a message.
 
@@ -145,7 +146,7 @@ class Message:
     version: int = 1
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Replay:
     """A job that sends events again, a few at a time, so that it survives a restart and disturbs nothing.
 

@@ -4,13 +4,14 @@ What partners have to say of it is asked by the flow.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from bridge.core.captions import content_for, is_uniform
 from bridge.core.directory import Wanted, partner_external_id, targets
 from bridge.core.errors import FailureReason, Fault
 from bridge.core.model import Account, Event, Json, Post
+from bridge.core.nouns import noun
 from bridge.core.platforms import family
 from bridge.core.request import PublishRequest, invalid
 from bridge.core.resume import reject
@@ -26,7 +27,7 @@ _BLOCKS = {"tiktok": "tiktok", "music_url": "tiktok", "pinterest": "pinterest"}
 _NEVER = datetime.fromtimestamp(0, UTC)
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Part:
     """Accounts of one partner that get the same content. `faults` say why it can never be sent.
 

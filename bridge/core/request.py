@@ -14,7 +14,7 @@ Field rules: Genviral "Create post" and "Update post" (docs.genviral.io, read 20
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from difflib import get_close_matches
 from types import MappingProxyType
@@ -26,6 +26,7 @@ import orjson
 from bridge.core.errors import Fault, Problem, summary
 from bridge.core.media import host
 from bridge.core.model import Json
+from bridge.core.nouns import noun
 from bridge.core.platforms import platform_word
 from bridge.core.times import parse_when, unknown_zone, zone
 
@@ -64,7 +65,7 @@ _CAPTIONS_FORM = 'Send {"x": "A short text", "linkedin": "A longer one"}.'
 _MEDIA_FORM = 'Say {"type": "video", "url": "https://..."} or {"type": "slideshow", "urls": ["https://..."]}.'
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class PublishRequest:
     """A publish request with every field read. `given` has the fields as parsed, before defaults: sameness is theirs.
 

@@ -130,8 +130,15 @@ class Shares:
         self._most = sum(sizes.values())
         self._window = max(sizes[Lane.FIRST] // _BEGINNING, 1)
 
-    def rooms(self, lane: Lane, most: int, endpoints: Mapping[str, Endpoint], now: datetime) -> Rooms:
-        """Return what room there is in a lane for at most so many requests."""
+    def rooms(
+        self,
+        lane: Lane,
+        most: int,
+        endpoints: Mapping[str, Endpoint],
+        now: datetime,
+        elsewhere: Collection[str] = (),
+    ) -> Rooms:
+        """Return what room there is in a lane for at most so many requests, and none for those left to others."""
         pool = self._pools[lane]
         total = min(most, pool.size - pool.total)
         each = min(self._window, pool.share(""))
@@ -143,7 +150,7 @@ class Shares:
         for name, endpoint in endpoints.items():
             gathers = bool(endpoint.group_s) and endpoint.format in GATHERS
             plain = endpoint.held_until is None and rate_of(endpoint) is None and not gathers
-            if name in slow and not for_slow:
+            if name in elsewhere or (name in slow and not for_slow):
                 named[name] = 0
             elif not plain or name in self._paces:
                 named[name] = self._room(pool, endpoint, now)

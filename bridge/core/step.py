@@ -5,7 +5,7 @@ no caller has to.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -42,11 +42,12 @@ from bridge.core.model import (
     TargetState,
     Write,
 )
+from bridge.core.nouns import noun
 
 Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject, Lookup, FeedState, Replay, Message)
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Moment:
     """What pure code may not fetch for itself: the instant, new ids by prefix, and chance uniform in [0, 1)."""
 
@@ -55,7 +56,7 @@ class Moment:
     chance: Callable[[], float]
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class World:
     """What else is known when a step is decided: accounts by `KEY:ID`, keys by name, causes by id.
 

@@ -207,3 +207,8 @@ def pause(error: FeedError, failures: int, rules: HookRules) -> timedelta:
         return max(GONE_PAUSE, rules.feed_every)
     doubled = rules.feed_every * (1 << min(failures - 1, 10))
     return max(rules.feed_every, min(doubled, LONGEST_PAUSE), asked)
+
+
+def longest_pause(rules: HookRules) -> timedelta:
+    """Return how long a feed is left alone at most, whatever failed."""
+    return max(rules.feed_every, LONGEST_PAUSE, LONGEST_ASKED, GONE_PAUSE)

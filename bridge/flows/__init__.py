@@ -5,15 +5,17 @@
 
 import asyncio
 import math
+import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Generic, TypeVar
 
 import structlog
 
 from bridge.core.directory import Directory, NamedAccount
-from bridge.core.errors import Conflict, StoreError
-from bridge.core.model import Account, Cause, Post, Write
+from bridge.core.errors import Conflict, StoreBusy, StoreError, StoreFull, StoreOvertaken
+from bridge.core.model import Account, Cause, Key, Post, Write
 from bridge.core.step import Moment, Step, World, account_cause, account_facts, reconnect
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Partner, Store
@@ -30,6 +32,11 @@ TRIES = 50
 """How often a step is decided anew when its rows changed under it: more often than there are commands of one key in
 flight, for when they all fail at once each of them notes that on the key's row, one after the other."""
 
+LEASE = timedelta(seconds=30)
+"""How long claimed work is ours when nothing more is heard of us: others take it then."""
+
+_RENEWED_EVERY_S = 10.0
+_AGAIN_S = 1.0
 _LEAST_REST_S = 0.01
 
 
@@ -38,17 +45,25 @@ class Book:
 
     def __init__(self, names: Sequence[NamedAccount], partners: Sequence[str]) -> None:
         self.directory = Directory(names=tuple(names), partners=tuple(partners))
+        self._keys: Mapping[str, Key] = {}
         self._reading = asyncio.Lock()
 
-    async def refresh(self, store: Store) -> None:
-        """Read the accounts anew; of two at once the later read wins.
+    async def refresh(self, store: Store) -> list[Key]:
+        """Read the accounts anew; of two at once the later read wins. Answers the keys that were held or blocked anew,
+        or are no longer.
 
         Keys are read first: a key that counts as listed must have its accounts in what is read after it.
         """
         async with self._reading:
-            listed = frozenset(name for name, key in (await store.keys()).items() if key.listed_at is not None)
+            before, self._keys = self._keys, await store.keys()
+            listed = frozenset(name for name, key in self._keys.items() if key.listed_at is not None)
             accounts = {account.key: account for account in await store.accounts()}
             self.directory = Directory(accounts, self.directory.names, listed, self.directory.partners)
+            return [key for name, key in self._keys.items() if _standing(key) != _standing(before.get(name))]
+
+
+def _standing(key: Key | None) -> tuple[object, object]:
+    return (key.held_until, key.blocked) if key is not None else (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +101,26 @@ class Kit:
         except StoreError as error:
             self.metrics.storage_error(error)
             raise
+
+    async def insist(self, work: Callable[[], Awaitable[Result]]) -> Result:
+        """Do what is known to have happened outside, and must not be lost, again until the store takes it.
+
+        For as long as a lease lasts: then others do what it was about once more.
+
+        Raises:
+            StoreError: it still cannot, or never will.
+        """
+        end = time.monotonic() + LEASE.total_seconds()
+        while True:
+            try:
+                return await work()
+            except StoreOvertaken:
+                raise
+            except (StoreBusy, StoreFull) as error:
+                if time.monotonic() > end:
+                    raise
+                self.metrics.storage_error(error)
+            await asyncio.sleep(_AGAIN_S)
 
     async def step(
         self, decide: Callable[[Step, Mapping[str, Post]], Result], post_ids: Collection[str] = ()
@@ -126,10 +161,15 @@ class Kit:
         for write in written:
             for event in write.events:
                 self.metrics.transition(event.type)
-            for key in write.keys:
-                self.metrics.key_blocked(key.name, key.blocked is not None)
         if any(write.accounts or write.keys for write in written):
-            await self.book.refresh(self.store)
+            await self.refresh()
+
+    async def refresh(self) -> None:
+        """Look at the accounts and keys anew: what another process found out of them counts here, too."""
+        for key in await self.book.refresh(self.store):
+            if key.name in self.partners:
+                self.metrics.key_blocked(key.name, key.blocked is not None)
+                self.partners[key.name].hold(key.held_until)
 
     async def explain(self, steps: Sequence[Step]) -> None:
         """Say of each cause that a step opens which account it is about, what waits for it, and what to do."""
@@ -189,7 +229,9 @@ class Pump(Generic[Item]):
     `claim(room)` gives at most `room` items, fewer when nothing more is due; `act(item)` must settle the item and
     raises nothing that matters. Woken by `wake`; else it looks again every `idle_s` seconds, or sooner when `rest_s`
     says so. `more` says, after a claim that gave something and whenever an item has ended, whether another claim may
-    give more.
+    give more. `renew(items)` is called every 10 s with what is in flight, so that it stays ours however long it takes.
+    What `ids` names is not begun again while it is in flight here. It was claimed again because our lease ran out while
+    we live (the machine slept, the store was gone): it is looked at once that lease is over, too.
     """
 
     def __init__(
@@ -200,12 +242,15 @@ class Pump(Generic[Item]):
         most: int,
         idle_s: float = 1.0,
         rest_s: Callable[[], float] = lambda: math.inf,
+        renew: Callable[[Collection[Item]], Awaitable[None]] | None = None,
+        ids: Callable[[Item], Collection[str]] = lambda _: (),
         more: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._claim, self._act = claim, act
+        self._claim, self._act, self._renew, self._ids = claim, act, renew, ids
         self._most, self._idle_s = most, idle_s
         self._rest_s, self._more = rest_s, more
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[asyncio.Task[None], Item] = {}
+        self._renewing: asyncio.Task[None] | None = None
         self._awake = asyncio.Event()
         self._stopping = self._cut_short = False
         self._idle = asyncio.Event()
@@ -229,6 +274,7 @@ class Pump(Generic[Item]):
         if not self._idle.is_set():
             raise RuntimeError("the pump runs already")
         self._idle.clear()
+        self._renewing = asyncio.create_task(self._keep())
         try:
             while not self._stopping:
                 self._awake.clear()
@@ -247,14 +293,26 @@ class Pump(Generic[Item]):
             return False
         if self._cut_short:  # Nobody waits for them any more: they are made again when their lease ends.
             return False
+        busy = {one for item in self._tasks.values() for one in self._ids(item)}
         for item in items:
+            if not busy.isdisjoint(self._ids(item)):
+                log.warning("flow.claimed_again", ids=sorted(self._ids(item)))
+                continue
             task = asyncio.create_task(self._act(item))
-            self._tasks.add(task)
+            self._tasks[task] = item
             task.add_done_callback(self._ended)
         return bool(items) and self._more()
 
+    async def _keep(self) -> None:
+        while self._renew is not None:
+            await asyncio.sleep(_RENEWED_EVERY_S)
+            try:
+                await self._renew(list(self._tasks.values()))
+            except StoreError as error:
+                log.warning("store.renewal_failed", error=str(error))
+
     def _ended(self, task: "asyncio.Task[None]") -> None:
-        self._tasks.discard(task)
+        del self._tasks[task]
         if len(self._tasks) <= self._most // 2 and self._more():
             self._awake.set()
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -283,7 +341,7 @@ class Pump(Generic[Item]):
         except TimeoutError:
             self._cut_short = True
             log.warning("flow.cut_short", in_flight=len(self._tasks))
-        late = set(self._tasks)
+        late = {*self._tasks, *([self._renewing] if self._renewing else [])}
         for task in late:
             task.cancel()
         await asyncio.gather(*late, return_exceptions=True)

@@ -30,6 +30,7 @@ from bridge.core.sweeping import (
     decide,
     is_due,
     lately,
+    longest_pause,
     names,
     noted,
     pause,
@@ -44,8 +45,8 @@ MOST_REDIRECTS = 3
 AT_ONCE = 4
 """How many feeds are swept at the same time."""
 
-_LEASE_S = 600.0
-"""How long a sweep may take before another process tries; a version on its row keeps two from ending both."""
+_LEASE_S = 90.0
+"""For how long a feed is left alone when whoever swept it died; a version on its row keeps two from ending both."""
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _WANTED = "application/feed+json, application/atom+xml, application/rss+xml, application/xml;q=0.9, */*;q=0.1"
 _WORDS: tuple[FeedEntry, ...] = get_args(FeedEntry)
@@ -138,9 +139,10 @@ class Feeds:
         lease, holder = f"feed:{feed.name}", self.kit.new_id("sweep")
         async with self._turns:
             try:
-                if await self.kit.store.lease(lease, holder, _LEASE_S):
+                longest = longest_pause(feed.rules).total_seconds()
+                if await self.kit.store.lease(lease, holder, _LEASE_S, longest=longest):
                     rest = await self._sweep(feed)
-                    await self.kit.store.lease(lease, holder, rest.total_seconds())
+                    await self.kit.store.lease(lease, holder, rest.total_seconds(), longest=longest)
             except StoreError as error:
                 log.warning("feed.not_swept", source=feed.name, error=str(error))
 

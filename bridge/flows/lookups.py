@@ -100,7 +100,7 @@ class Lookups:
                 chosen.append(lookup)
         steps = [Step(self.kit.moment()) for _ in chosen]
         for step, lookup in zip(steps, chosen, strict=True):
-            lookups.lease(step, lookup)
+            lookups.lease(step, lookup, self.kit.store.clock())
         kept = await self.kit.counted(self.kit.record_all(steps)) if steps else []
         leased = [step.write().lookups[0] for step, ours in zip(steps, kept, strict=True) if ours]
         self._busy.update(lookup.source for lookup in leased)

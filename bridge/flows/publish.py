@@ -1,9 +1,9 @@
 """Publish: due commands -> partner -> receipt, or later, or parked, or ended with a reason."""
 
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from bridge.core import looking, succession
 from bridge.core.adopting import merge
@@ -14,12 +14,9 @@ from bridge.core.publishing import ended_attempt, fail, park_doubt, park_late, p
 from bridge.core.resume import reject
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
-from bridge.flows import Kit, Pump, log
+from bridge.flows import LEASE, Kit, Pump, log
 from bridge.metrics import CommandOutcome
 from bridge.ports import ClaimedCommand, Later, Partner
-
-LEASE = timedelta(minutes=5)
-"""Longer than any partner call may take, its wait for the budget included."""
 
 Refresh = Callable[[str, frozenset[str]], Awaitable[object]]
 """Reads a key's accounts now; the ids are those that the partner has just refused."""
@@ -34,12 +31,15 @@ class Publisher:
 
     def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, refresh: Refresh, fetch: Fetch) -> None:
         self.kit, self.rules, self.watch, self.refresh, self.fetch = kit, rules, watch, refresh, fetch
-        self.pump = Pump(self.claim, self.act, most=32)
+        self.pump = Pump(self.claim, self.act, most=32, renew=self._renew, ids=lambda one: (one.command.id,))
 
     async def claim(self, room: int) -> Sequence[ClaimedCommand]:
         """Claim due commands of every key."""
         due = self.kit.store.claim_commands(self.kit.clock(), room, LEASE, self.kit.partners.keys())
         return await self.kit.counted(due)
+
+    async def _renew(self, claimed: Collection[ClaimedCommand]) -> None:
+        await self.kit.store.renew([one.command.id for one in claimed], (), LEASE)
 
     async def act(self, claimed: ClaimedCommand) -> None:
         """Take one command as far as it goes now; its outcome is one log line."""
@@ -151,7 +151,11 @@ class Publisher:
         return (await self.kit.store.posts([known])).get(known) if known and known != command.post_id else None
 
     async def _send(self, partner: Partner, claimed: ClaimedCommand, *, absent: bool = False) -> Command | None:
-        """Write the attempt, call, and settle. Bytes whose answer may be lost are sent again as they are."""
+        """Call and settle. Bytes whose answer may be lost are sent again as they are.
+
+        The attempt is written when the call's turn has come, right before it: of what waits for its turn nothing is
+        noted, and who lost the command meanwhile does not call.
+        """
         command, now = claimed.command, self.kit.clock()
         body = command.body
         if body is None:
@@ -166,13 +170,21 @@ class Publisher:
         was_lost = command.body is not None
         start(step, command, body, absent=absent)
         write = step.write()
-        if not await self.kit.record(step):
-            return None
         started = ClaimedCommand(write.commands[0], claimed.post)
+        has_begun = False
+
+        async def begin() -> None:
+            nonlocal has_begun
+            if not has_begun and not await self.kit.record(step):
+                raise Conflict("the command is not ours any more")
+            has_begun = True
+
         try:
-            result: Receipt | PartnerError = await partner.send(started.command, claimed.post, body)
+            result: Receipt | PartnerError = await partner.send(started.command, claimed.post, body, begin)
         except PartnerError as error:
             result = error
+        if not has_begun:
+            return await self._settle(claimed, result, None, lost=was_lost)
         return await self._after(partner, started, result, now, was_lost=was_lost)
 
     async def _after(
@@ -214,7 +226,7 @@ class Publisher:
         command = claimed.command
         known = None
         if isinstance(result, Receipt) and command.kind is CommandKind.PUBLISH:
-            known = await self._known(command, result)
+            known = await self.kit.insist(lambda: self._known(command, result))
         work = await self.kit.store.commands(known.id) if known is not None and known.adopted else []
 
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
@@ -231,7 +243,8 @@ class Publisher:
                 succeed(step, command, post, result, self.watch)
             return step.see(command)
 
-        settled = await self.kit.step(decide, [command.post_id, *([known.id] if known is not None else [])])
+        posts = [command.post_id, *([known.id] if known is not None else [])]
+        settled = await self.kit.insist(lambda: self.kit.step(decide, posts))
         self._hold(command.partner, result)
         return settled
 
@@ -239,8 +252,10 @@ class Publisher:
         """Settle a command that met a fault of ours: final before its first attempt, else tried again within budget."""
         command = claimed.command
         found = next((one for one in await self.kit.store.commands(command.post_id) if one.id == command.id), None)
-        if found is None or found.state is not WorkState.DUE or found.lease_until != command.lease_until:
+        if found is None or found.state is not WorkState.DUE or found.lease_until is None:
             return None
+        if found.version - command.version != found.calls - command.calls:
+            return None  # Beside our own start of a call, which raised both, somebody else has written it.
         started, sent = found.calls > command.calls, found.body is not None
         failure = FailureClass.RETRYABLE if sent else FailureClass.TERMINAL
         internal = PartnerError(FailureReason.INTERNAL, failure, maybe_stored=sent, detail=type(error).__name__)

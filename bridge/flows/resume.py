@@ -1,5 +1,6 @@
 """Resume: parked work goes out when its cause is gone or its hold over, waits for a person when it is late, or ends."""
 
+import time
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
@@ -17,6 +18,8 @@ IDLE = timedelta(minutes=10)
 """Longer than a command may be leased: a probe that is under way does not count as waiting."""
 
 _NOTHING_WAITS = "nothing waits for it any more"
+
+_LONG_S, _RESTS = 0.5, 10
 
 PAGE = 200
 """Parked commands that one step looks at."""
@@ -46,10 +49,17 @@ class Resumer:
 
     def __init__(self, kit: Kit, rules: PublishRules, watch: WatchRules, *, page: int = PAGE) -> None:
         self.kit, self.rules, self.watch, self.page = kit, rules, watch, page
+        self._rests_until = 0.0
         self._idle_since: dict[str, datetime] = {}
 
     async def tick(self) -> int:
-        """One pass over everything that is parked; answers how many commands became due."""
+        """One pass over everything that is parked; answers how many commands became due.
+
+        A long one is followed by a rest: however much is parked, a tenth of the time is enough for it.
+        """
+        began = time.monotonic()
+        if began < self._rests_until:
+            return 0
         released, after = 0, ""
         waiting: set[str] = set()
         while page := await self.kit.store.parked(self.page, after):
@@ -57,6 +67,8 @@ class Resumer:
             waiting |= {cause for item in page for cause in waits_for(item.command)}
             after = page[-1].command.id
         await self.kit.step(lambda step, _: self._close_idle(step, waiting))
+        took_s = time.monotonic() - began
+        self._rests_until = began + took_s * _RESTS if took_s > _LONG_S else 0.0
         return released
 
     def _close_idle(self, step: Step, waiting: set[str]) -> None:

@@ -9,6 +9,7 @@ from types import MappingProxyType
 
 import httpx
 
+from bridge.partners._budget import Spend
 from bridge.partners._http import Observe
 from bridge.partners.genviral import Genviral, GenviralConfig
 from bridge.partners.posteverywhere import PostEverywhere, PostEverywhereConfig
@@ -41,6 +42,7 @@ def build(
     *,
     now: Clock = utc_now,
     transport: httpx.AsyncBaseTransport | None = None,
+    spend: Spend | None = None,
 ) -> Partner:
     """Make the client of one configured key.
 
@@ -50,6 +52,7 @@ def build(
         observe: told of every call: the key's name, operation, outcome, seconds.
         now: the clock.
         transport: what carries the calls instead of the network (tests, the demo).
+        spend: counts the calls of all processes that use the key, where there may be others.
     """
     make: Callable[..., Partner] = PARTNERS[config.kind]  # Each takes its own configuration.
-    return make(name, config, observe, now=now, transport=transport)
+    return make(name, config, observe, now=now, transport=transport, spend=spend)

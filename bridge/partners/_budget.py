@@ -1,22 +1,38 @@
-"""The rate budget of one key: who may call when, by our own limits and by what the partner says of its own."""
+"""The rate budget of one key: who may call when, by our own limits and by what the partner says of its own.
+
+Where several processes call with one key, they keep its rates together (`Spend`). Each obeys by itself what the answers
+to its own calls say of the rate (`Pace`): the partner tells all of them the same, each in turn.
+"""
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import IntEnum
 from itertools import count
+from typing import Protocol
 
-from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.errors import FailureClass, FailureReason, PartnerError, StoreError
+from bridge.core.meters import Bucket, Meter
 from bridge.ports import Clock
 
 LONGEST_HELD_WAIT_S = 5.0
 """A call waits for a shorter hold, and is refused unsent by a longer one."""
 LONGEST_TURN_S = 120.0
 """A call waits for a nearer turn in the budget, and is refused unsent by a later one."""
+SPEND_S = 10.0
+"""What all processes share must be counted within this time, else the call is refused unsent."""
 LOW_SHARE = 0.1
 """With less than this share of its calls left, a key spreads them until the partner counts anew."""
+
+
+class Spend(Protocol):
+    """Counts one call of all processes against meters, or against none: see `bridge.ports.Store.spend`."""
+
+    def __call__(self, meters: Sequence[Meter], *, yields: bool) -> Awaitable[Sequence[float]]:
+        """Answer in how many seconds each has room for the call."""
+        ...
 
 
 class Priority(IntEnum):
@@ -24,28 +40,6 @@ class Priority(IntEnum):
 
     COMMAND = 0
     READ = 1
-
-
-@dataclass(slots=True)
-class Bucket:
-    """A token bucket as GCRA: `free_at` is when the bucket is full again; a call takes `interval_s` of it.
-
-    A call may go once `free_at - at <= (burst - 1) * interval_s`; the one behind `ahead` others an interval later for
-    each.
-    """
-
-    interval_s: float
-    burst: int
-    free_at: float = 0.0
-
-    def wait_s(self, at: float, ahead: int = 0) -> float:
-        """Return how long a call with so many others before it waits, in seconds; 0 when it may go at `at`."""
-        backlog = max(self.free_at - at, 0.0) + ahead * self.interval_s
-        return max(backlog - (self.burst - 1) * self.interval_s, 0.0)
-
-    def take(self, at: float) -> None:
-        """Count a call that goes at `at`."""
-        self.free_at = max(self.free_at, at) + self.interval_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +53,12 @@ class Pace:
 
 @dataclass(slots=True)
 class Lane:
-    """A bucket, and what the partner last told of the calls that go through it: that may be slower for a while."""
+    """A bucket, and what the partner last told of the calls that go through it: that may be slower for a while.
 
+    `name` is that of the meter which all processes share.
+    """
+
+    name: str
     bucket: Bucket
     slow: Bucket | None = None
     until: datetime | None = None
@@ -83,6 +81,11 @@ class Lane:
         left_s = max((self.until - now).total_seconds(), 0.0)
         return max(wait_s, min(self.slow.wait_s(at, ahead), left_s))
 
+    @property
+    def meter(self) -> Meter:
+        """What is asked for all processes together."""
+        return Meter(self.name, self.bucket.interval_s, self.bucket.burst)
+
     def take(self, at: float) -> None:
         """Count a call that goes at `at`."""
         self.bucket.take(at)
@@ -93,9 +96,14 @@ class Lane:
 class Budget:
     """Lets the calls of one key out: so many a second, commands before reads, in order of arrival, none while held.
 
+    Order is kept among the calls of one process. Between processes whoever asks first goes first, but no read while a
+    command was refused and has yet to ask again.
+
     Args:
         rate: calls a second; up to `burst` at once after a pause.
+        name: the key's.
         creates: what calls that make posts must pass besides, None where the partner counts them as all others.
+        spend: counts what other processes call, too; None where there are none.
         now: the wall clock, for holds.
         tick: the clock of the rate, in seconds; it never jumps.
         sleep: how waiting is done.
@@ -106,13 +114,16 @@ class Budget:
         rate: float,
         burst: int = 4,
         *,
+        name: str,
         creates: Bucket | None = None,
+        spend: Spend | None = None,
         now: Clock,
         tick: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
-        self._all = Lane(Bucket(1 / rate, burst))
-        self._creates = Lane(creates) if creates is not None else None
+        self._all = Lane(f"partner:{name}:all", Bucket(1 / rate, burst))
+        self._creates = Lane(f"partner:{name}:creates", creates) if creates is not None else None
+        self._spend = spend
         self._now, self._tick, self._sleep = now, tick, sleep
         self._held_until: datetime | None = None
         self._arrivals = count()
@@ -136,18 +147,33 @@ class Budget:
 
         Raises:
             PartnerError: the hold lasts longer than `LONGEST_HELD_WAIT_S`, then `retry_after` is what is left of it;
-                or the call's turn comes later than in `LONGEST_TURN_S`.
+                or the call's turn comes later than in `LONGEST_TURN_S`; or other processes may be calling, and what
+                they share could not be counted.
         """
-        turn = (priority, next(self._arrivals))
+        turn, latest = (priority, next(self._arrivals)), self._tick() + LONGEST_TURN_S
         self._waiting[turn] = create
         try:
-            while wait_s := self._wait_s(turn):
+            while (wait_s := self._wait_s(turn)) or not await self._take(self._lanes(create), priority, latest):
                 # A second at most: a hold that is lifted or a turn that falls away is seen that soon.
                 await self._sleep(min(max(wait_s, 0.001), 1.0))
-            for lane in self._lanes(create):
-                lane.take(self._tick())
         finally:
             del self._waiting[turn]
+
+    async def _take(self, lanes: Sequence[Lane], priority: Priority, latest: float) -> bool:
+        """Count a call; False, and nothing was counted, when other processes have taken what this one counts on."""
+        at = self._tick()
+        waits = await _asked(self._spend, lanes, priority) if self._spend is not None else ()
+        if not any(waits):
+            for lane in lanes:
+                lane.take(at)
+            return True
+        if at + max(waits) > latest:
+            # Others may come first again and again: a turn that never comes is refused like one that is far away.
+            raise _unsent("the partner's rate leaves no room")
+        for lane, wait_s in zip(lanes, waits, strict=True):
+            if wait_s:
+                lane.bucket.drain(at, wait_s)
+        return False
 
     def _lanes(self, create: bool) -> list[Lane]:
         return [self._all] + ([self._creates] if create and self._creates is not None else [])
@@ -172,6 +198,22 @@ class Budget:
             creates = sum(not self._creates.wait_s(now, at, ahead) for ahead in range(creates))
         wait_s = max(wait_s, self._all.wait_s(now, at, creates + others))
         if wait_s > LONGEST_TURN_S:
-            detail = "not sent: the partner's rate leaves no room"
-            raise PartnerError(FailureReason.RATE_LIMITED, FailureClass.RETRYABLE, detail=detail)
+            raise _unsent("the partner's rate leaves no room")
         return max(held_s, wait_s)
+
+
+def _unsent(detail: str) -> PartnerError:
+    return PartnerError(FailureReason.RATE_LIMITED, FailureClass.RETRYABLE, detail=f"not sent: {detail}")
+
+
+async def _asked(spend: Spend, lanes: Sequence[Lane], priority: Priority) -> Sequence[float]:
+    """Count a call for all processes; answers how long it waits for each lane, all 0 when it was counted.
+
+    Raises:
+        PartnerError: it could not be counted. Unmetered it must not go: others may have used up all there is.
+    """
+    try:
+        async with asyncio.timeout(SPEND_S):
+            return await spend([lane.meter for lane in lanes], yields=priority is Priority.READ)
+    except (StoreError, TimeoutError) as error:
+        raise _unsent("what all processes share could not be counted") from error

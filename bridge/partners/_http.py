@@ -9,8 +9,9 @@ import asyncio
 import socket
 import ssl
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, BinaryIO
@@ -21,12 +22,15 @@ import orjson
 from bridge.core.addresses import is_allowed
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.media import is_private
+from bridge.core.nul import without_nul
 from bridge.core.redact import Redactor
 from bridge.core.retry import parse_retry_after
 from bridge.partners._budget import Budget, Pace, Priority
-from bridge.ports import Clock, MediaFile
+from bridge.ports import Begin, Clock, MediaFile
 
 CONNECT_S = 10.0
+_begin: ContextVar[Begin | None] = ContextVar("begin", default=None)
+
 WRITE_S = 120.0
 """A create checks the media's addresses before it answers; the vendor's own client waits as long."""
 READ_S = 30.0
@@ -133,6 +137,8 @@ class Http:
             PartnerError: refused, or lost on the way.
         """
         await self._budget.enter(priority, create=create)
+        if write and (begin := _begin.get()) is not None:
+            await begin()
         headers = self._credential | ({"content-type": "application/json"} if body is not None else {})
         request = self._client.build_request(method, path, content=body, params=params, headers=headers)
         async with self._observed(operation):
@@ -142,6 +148,15 @@ class Http:
             if refused is not None:
                 raise refused
         return answer
+
+    @contextmanager
+    def beginning(self, begin: Begin) -> Iterator[None]:
+        """Await `begin` before each call that writes, in this task, once its turn in the budget has come."""
+        token = _begin.set(begin)
+        try:
+            yield
+        finally:
+            _begin.reset(token)
 
     async def upload(
         self,
@@ -288,7 +303,7 @@ async def _read(response: httpx.Response) -> bytes:
 
 def _json_object(raw: bytes) -> Mapping[str, Any] | None:
     try:
-        value = orjson.loads(raw)
+        value = orjson.loads(without_nul(raw))
     except orjson.JSONDecodeError:
         return None
     return value if isinstance(value, dict) else None

@@ -16,6 +16,7 @@ from bridge.core.queries import Find as Find
 from bridge.core.queries import Rooms as Rooms
 from bridge.core.queries import Timeline as Timeline
 from bridge.core.queries import Untold as Untold
+from bridge.ports.partner import Begin as Begin
 from bridge.ports.partner import Checked as Checked
 from bridge.ports.partner import Known as Known
 from bridge.ports.partner import Later as Later
@@ -24,6 +25,7 @@ from bridge.ports.partner import MediaLimits as MediaLimits
 from bridge.ports.partner import Partner as Partner
 from bridge.ports.partner import Reading as Reading
 from bridge.ports.partner import Send as Send
+from bridge.ports.partner import at_once as at_once
 from bridge.ports.source import Call as Call
 from bridge.ports.source import Gesture as Gesture
 from bridge.ports.source import Hint as Hint

@@ -1,7 +1,7 @@
 """The edge to partners: `Partner`, and what it is given and answers."""
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import BinaryIO, Protocol
 
@@ -19,9 +19,17 @@ from bridge.core.model import (
     Snapshot,
     Stranger,
 )
+from bridge.core.nouns import noun
+
+Begin = Callable[[], Awaitable[None]]
+"""Notes that a call begins, or raises because it may not any more."""
 
 
-@dataclass(frozen=True, slots=True)
+async def at_once() -> None:
+    """Let a call begin."""
+
+
+@noun(frozen=True, slots=True)
 class Checked:
     """What a partner's rules say of a request before it is sent: `faults` refuse it, `warnings` do not.
 
@@ -32,21 +40,21 @@ class Checked:
     warnings: tuple[Json, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Send:
     """The bytes to send now."""
 
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Later:
     """It must not be sent before `until` (a schedule inside the partner's gap)."""
 
     until: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Reading:
     """What one `Partner.read` learnt.
 
@@ -65,7 +73,7 @@ Known = Callable[[Collection[str]], Awaitable[Mapping[str, Post]]]
 """Gives our posts of the key by the partner's ids; ids that are not ours are missing."""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class MediaFile:
     """A file to be stored with a partner: `stream` stands at its beginning and has `size` bytes."""
 
@@ -75,7 +83,7 @@ class MediaFile:
     filename: str
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class MediaLimits:
     """What a partner keeps, by content type: how many bytes at most. A type that is not there is not taken."""
 
@@ -121,8 +129,11 @@ class Partner(Protocol):
         """
         ...
 
-    async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
+    async def send(self, command: Command, post: Post, body: bytes, begin: Begin = at_once) -> Receipt:
         """Call the partner with exactly these bytes.
+
+        `begin` is awaited once the call's turn has come and right before anything is written there: whoever waited for
+        the turn may have lost the command meanwhile. What it raises ends the call unsent.
 
         Raises:
             PartnerError: refused (`maybe_stored` False: nothing was stored there) or lost (`maybe_stored` True).

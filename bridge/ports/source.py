@@ -1,15 +1,16 @@
 """The edge to senders: `Source`, what one read out of a request, and how it is answered."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import Protocol
 
 from bridge.core.errors import Problem
 from bridge.core.model import Item, Json, RawRequest, ReplyTo, Verified
+from bridge.core.nouns import noun
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Hint:
     """A partner's word that it has news: ids (the partner's own) of posts and accounts of one key, to be read now."""
 
@@ -32,7 +33,7 @@ class Verb(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@noun(frozen=True, slots=True, kw_only=True)
 class Gesture:
     """What a person did in a chat that is to be acted on at once.
 
@@ -57,7 +58,7 @@ class Gesture:
     judges: bool = True
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Reply:
     """How a sender is answered once its request is stored; its `body` None stands for what we have to say, as JSON."""
 
@@ -67,7 +68,7 @@ class Reply:
     headers: tuple[tuple[str, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Parsed:
     """What a source read out of a verified request.
 
@@ -86,7 +87,7 @@ class Parsed:
     kept: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Call:
     """A request to a sender's own API: what a lookup needs next. Its address and headers may hold a credential.
 

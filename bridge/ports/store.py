@@ -1,11 +1,11 @@
 """The edge to the database: `Store`, where flows meet, and what it is given and answers."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from typing import Protocol
 
+from bridge.core.meters import Meter
 from bridge.core.model import (
     Account,
     Attempt,
@@ -25,10 +25,11 @@ from bridge.core.model import (
     SourceObject,
     Write,
 )
+from bridge.core.nouns import noun
 from bridge.core.queries import Counts, Due, EndpointStats, Find, Rooms, Timeline, Untold
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Acceptance:
     """One event with all it causes. `write` has posts, commands and, when something parks or is refused, events."""
 
@@ -36,7 +37,7 @@ class Acceptance:
     write: Write
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Accepted:
     """The answer to an `Acceptance`: `event_id` is the stored one; `duplicate` says it was there before.
 
@@ -49,7 +50,7 @@ class Accepted:
     conflict: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class ClaimedCommand:
     """A command that is ours until its lease ends, with its post as stored at the claim."""
 
@@ -57,23 +58,25 @@ class ClaimedCommand:
     post: Post
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class ClaimedDelivery:
     """A delivery that is ours until its lease ends. The claim raised `calls` and wrote that attempt as `started`.
 
-    `body` is the event's in the format of the delivery.
+    `body` is the event's in the format of the delivery. `endpoint_created_at` tells its endpoint, as it was then, from
+    others of the same name; None where that does not say, or there is none.
     """
 
     delivery: Delivery
     body: bytes
     event_created_at: datetime
+    endpoint_created_at: datetime | None = None
 
 
 NOTHING = Write()
 """A step that changes nothing."""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Settlement:
     """What became of a claimed delivery: `delivery` as it is to be stored (version raised by one), its attempt, ended.
 
@@ -101,6 +104,15 @@ class Store(Protocol):
     calls of one method share a transaction (group commit); one bad item never aborts its neighbours. Reads see every
     write that returned before they began. Lease time is the store's own clock; due time is the caller's `now`.
     """
+
+    @property
+    def shared(self) -> bool:
+        """Whether other processes may work on the same database at the same time."""
+        ...
+
+    def clock(self) -> datetime:
+        """The time that leases go by, the same for all processes: by it goes what a flow writes as a lease itself."""
+        ...
 
     # Hot paths: lists in, one answer an item, in order.
     async def accept(self, items: Sequence[Acceptance], now: datetime) -> list[Accepted]:
@@ -133,6 +145,13 @@ class Store(Protocol):
         with a smaller sequence is due, leased or not. What costs is what is taken and how many endpoints have due work,
         never how much is due; only what waits for its turn behind another of its subject is looked at each time, and
         nothing of an endpoint without room.
+        """
+        ...
+
+    async def renew(self, commands: Collection[str], deliveries: Collection[str], lease: timedelta) -> None:
+        """Let the leases of claimed work last so much longer from now on, where they stand at all.
+
+        It raises no version: work that somebody else has taken meanwhile stays his, and refuses whoever had it before.
         """
         ...
 
@@ -186,15 +205,27 @@ class Store(Protocol):
         """All posts of the events that `erase` would empty for a subject, whether it empties them too or not."""
         ...
 
-    async def lease(self, name: str, holder: str, seconds: float) -> bool:
-        """Take or renew a named lease, or give it up with 0 seconds; False while another holder has it."""
+    async def lease(self, name: str, holder: str, seconds: float, *, longest: float = 600.0) -> bool:
+        """Take or renew a named lease, or give it up with 0 seconds; False while another holder has it.
+
+        One that ends in more than `longest` seconds is over: it was taken by a clock that was wrong.
+        """
         ...
 
-    async def prune(
-        self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
-    ) -> int:
-        """Delete at most `limit` rows of ended history a table and answer how many.
+    async def spend(self, meters: Sequence[Meter], *, yields: bool = False) -> Sequence[float]:
+        """Count one call against all of these meters, by the store's clock, or against none.
 
+        One that `yields` is refused while one that does not was, and has yet to ask again. Answers for each meter in
+        how many seconds it has room for the call: the call was counted when all say 0.
+        """
+        ...
+
+    def prune(
+        self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
+    ) -> AsyncIterator[int]:
+        """Delete ended history, at most `limit` rows of a table at a time, and say after each time how many went.
+
+        It goes on as fast as it is asked to, until it has been through all that is old; it may be left at any time.
         Never an event before its posts and its lookup. Objects and feeds are kept for good. A message in a chat that
         stays loses where it was answered, once that takes no more answers.
         """

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
+from bridge.core.database_urls import SECRETS, is_postgresql, read_url
 from bridge.core.directory import NamedAccount
 from bridge.core.errors import Fault, SettingsError
 from bridge.core.redact import Redactor
@@ -113,7 +113,7 @@ def _settings(
 
 
 def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
-    """Return every secret value, and the password in the address of the database."""
+    """Return every secret value, and the passwords in the address of the database."""
     found: list[str] = []
     for raw in tree.get("tokens") or ():
         found += secrets(Token, raw)
@@ -122,7 +122,9 @@ def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
     for section, types in (("partners", kinds.partners), ("sources", kinds.sources)):
         for name, raw in (tree.get(section) or {}).items():
             found += secrets(types[(raw or {}).get("kind", name)], raw)
-    password = urlsplit(str((tree.get("database") or {}).get("url", ""))).password
+    url = str((tree.get("database") or {}).get("url", ""))
+    known = read_url(url) if is_postgresql(url) else {}
+    passwords = [known[name] for name in SECRETS if known.get(name)]
     # Sources leave out the white space around a secret.
     spellings = dict.fromkeys(part for item in found for part in (str(item), str(item).strip()))
-    return [*spellings, *([password] if password else [])]
+    return [*spellings, *passwords]

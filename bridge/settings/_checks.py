@@ -6,6 +6,7 @@ from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
 
+from bridge.core.database_urls import EXAMPLES, SECRETS, UnreadableUrl, is_postgresql, read_url
 from bridge.core.mistakes import nearest
 from bridge.core.model import ADOPTED
 from bridge.core.public_keys import key_fault
@@ -128,11 +129,25 @@ def _server(server: Server, faults: Faults) -> None:
 def _database(database: Database, tree: Mapping[str, Any], faults: Faults) -> None:
     trail: Trail = ("database", "url")
     scheme, separator, rest = database.url.partition("://")
-    if not separator or scheme not in ("sqlite", "postgresql"):
-        faults.add(trail, "is not a database that bridge knows", "Write sqlite:///PATH or postgresql://USER@HOST/NAME.")
-    elif scheme == "sqlite" and (not rest.startswith("/") or rest in ("/", "/:memory:")):
+    if is_postgresql(database.url):
+        in_file = type((tree.get("database") or {}).get("url")) is str
+        _server_url(database.url, faults, trail, in_file=in_file)
+    elif not separator or scheme != "sqlite":
+        faults.add(trail, "is not a database that bridge knows", f"Write {EXAMPLES}.")
+    elif not rest.startswith("/") or rest in ("/", "/:memory:"):
         faults.add(trail, "does not name a file", "Write sqlite:///bridge.db, or sqlite:////var/lib/bridge/bridge.db.")
-    elif "@" in rest and ":" in rest.rpartition("@")[0] and type((tree.get("database") or {}).get("url")) is str:
+    if scheme == "sqlite" and not database.notify:
+        remedy = "Leave it out: one process works on a file, and nobody else need be told."
+        faults.add(("database", "notify"), "is for PostgreSQL", remedy)
+
+
+def _server_url(url: str, faults: Faults, trail: Trail, *, in_file: bool) -> None:
+    try:
+        given = read_url(url)
+    except UnreadableUrl as error:
+        faults.add(trail, error.problem, error.remedy)
+        return
+    if in_file and any(given.get(name) for name in SECRETS):
         remedy = "Write url: {env: DATABASE_URL}, and set that variable to the whole address."
         faults.add(trail, "has its password in the file itself", remedy)
 

@@ -95,8 +95,16 @@ class Database:
 
     url: Annotated[
         str,
-        Field(description="sqlite:///PATH or postgresql://USER@HOST/NAME; with a password it is given as a secret."),
+        Field(description="Where: sqlite:///PATH or postgresql://HOST/NAME; with a password it is given as a secret."),
     ] = field(default="sqlite:///bridge.db", repr=False)
+    notify: Annotated[
+        bool,
+        Field(
+            description="Whether replicas tell each other at once of new work (LISTEN and NOTIFY), and statements are "
+            "prepared; off for a proxy that pools transactions, such as PgBouncer: then work of others is found within "
+            "a second. PostgreSQL only."
+        ),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

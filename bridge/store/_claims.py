@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Table, and_, bindparam, exists, or_, select, update
+from sqlalchemy import Table, Update, and_, bindparam, exists, literal_column, or_, select, update
 from sqlalchemy.sql import ClauseElement, FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
@@ -17,7 +17,8 @@ from bridge.core.errors import FailureReason
 from bridge.core.model import AttemptOutcome, CommandKind, WorkState
 from bridge.ports import ClaimedCommand, Clock
 from bridge.store._rows import COMMANDS, POSTS, Codec, Row
-from bridge.store._sql import Sql, Unit
+from bridge.store._sql import LONGEST_LEASE, Sql, Unit
+from bridge.store._statements import Among
 from bridge.store._tables import attempts, commands, in_state, keys, posts, word
 from bridge.store._types import to_micros
 
@@ -37,8 +38,13 @@ _earlier = commands.alias("earlier")
 
 
 def is_free(table: FromClause) -> ColumnElement[bool]:
-    """Compare a lease with the store's clock, given as `clock`."""
-    return or_(table.c.lease_until.is_(None), table.c.lease_until <= bindparam("clock"))
+    """Compare a lease with the store's clock, given as `clock`: it is over, or further ahead than any can be."""
+    return or_(table.c.lease_until.is_(None), ~_is_leased(table))
+
+
+def _is_leased(table: FromClause) -> ColumnElement[bool]:
+    until = table.c.lease_until
+    return and_(until > bindparam("clock"), until - literal_column(str(LONGEST_LEASE)) <= bindparam("clock"))
 
 
 def is_held() -> ColumnElement[bool]:
@@ -51,7 +57,7 @@ def leased_beside() -> ColumnElement[bool]:
     return exists().where(
         _other.c.post_id == commands.c.post_id,
         in_state(_other.c.state, WorkState.DUE),
-        _other.c.lease_until > bindparam("clock"),
+        _is_leased(_other),
     )
 
 
@@ -84,21 +90,34 @@ def due_commands() -> ClauseElement:
         )
         .order_by(commands.c.due_at)
         .limit(bindparam("most"))
-        .with_for_update(skip_locked=True, of=commands)
+        # The post's row stands for all its commands: of these only one process takes any at a time.
+        .with_for_update(skip_locked=True, of=[commands, posts], key_share=True)
     )
 
 
-def take(table: Table, **changes: Any) -> Callable[[list[Any]], ClauseElement]:
+def take(table: Table, **changes: Any) -> Callable[[Among], Update]:
     taken = update(table).values(version=table.c.version + 1, lease_until=bindparam("until"), **changes)
-    return lambda ids: taken.where(table.c.id.in_(ids))
+    return lambda ids: taken.where(ids(table.c.id))
 
 
-def mark_lost(subjects: list[Any]) -> ClauseElement:
+def renew(table: Table) -> Callable[[Among], ClauseElement]:
+    """Let leases last longer, whoever has them, and bring none back that was given up."""
+    own = table.c.lease_until
+    renewed = update(table).values(lease_until=bindparam("until"))
+    may_go = or_(own < bindparam("until"), own - literal_column(str(LONGEST_LEASE)) > bindparam("until"))
+    return lambda ids: renewed.where(ids(table.c.id), may_go)
+
+
+def _taken_beside(ids: Among) -> ClauseElement:
+    return select(commands.c.id).where(ids(commands.c.id), leased_beside())
+
+
+def mark_lost(subjects: Among) -> ClauseElement:
     """End attempts that were begun and never ended: whoever made them is gone."""
     return (
         update(attempts)
         .values(outcome=word(AttemptOutcome.LOST), reason=word(FailureReason.LOST), finished_at=bindparam("ended"))
-        .where(attempts.c.subject_id.in_(subjects), in_state(attempts.c.outcome, AttemptOutcome.STARTED))
+        .where(subjects(attempts.c.subject_id), in_state(attempts.c.outcome, AttemptOutcome.STARTED))
     )
 
 
@@ -126,6 +145,7 @@ class Claims:
         self._clock = clock
         self._held = sql.one(select(keys.c.name).where(is_held(), keys.c.held_until > bindparam("now")))
         self._due = sql.one(due_commands())
+        self._beside = sql.listed(_taken_beside)
         self._take = sql.listed(take(commands))
         self._mark_lost = sql.listed(mark_lost)
         self._taken = Taken(COMMANDS)
@@ -144,6 +164,11 @@ class Claims:
         rows = sorted(rows, key=lambda row: row[due_at])[: claim.limit]
         if not rows:
             return []
+        # Asked again now that their posts are ours: another process may have taken one of these before it let go.
+        others = {
+            row[0] for row in self._beside.rows(unit.connection, [row[0] for row in rows], clock=to_micros(clock))
+        }
+        rows = [row for row in rows if row[0] not in others]
         until = to_micros(clock + claim.lease)
         ids = [row[0] for row in rows]
         self._take.run(unit.connection, ids, until=until)

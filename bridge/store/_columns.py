@@ -4,13 +4,17 @@ from enum import StrEnum
 from typing import Any
 
 from sqlalchemy import Column, Index, MetaData, Text, func, literal_column
+from sqlalchemy.dialects import postgresql
 from sqlalchemy.sql.elements import ColumnElement
 
 metadata = MetaData()
 
+WORDS = Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+"""Text that every engine sorts as Python does."""
+
 
 def column(
-    name: str, kind: Any = Text, *, null: bool = False, primary: bool = False, fixed: bool = False
+    name: str, kind: Any = WORDS, *, null: bool = False, primary: bool = False, fixed: bool = False
 ) -> Column[Any]:
     """Make a column; `fixed` says that it never changes, so an update leaves it (and its indexes) alone."""
     return Column(name, kind, nullable=null, primary_key=primary, info={"fixed": fixed or primary})

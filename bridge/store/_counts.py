@@ -12,7 +12,8 @@ from bridge.core.model import Lane, WorkState
 from bridge.ports import Clock, Counts
 from bridge.store._claims import is_free, is_held, leased_beside
 from bridge.store._lanes import destinations, first_due
-from bridge.store._sql import Sql, Statement
+from bridge.store._sql import Sql
+from bridge.store._statements import Statement
 from bridge.store._tables import accounts, causes, commands, deliveries, endpoints, in_state, keys, lookups, posts
 from bridge.store._types import from_micros, to_micros
 

@@ -1,12 +1,15 @@
 """What an engine gives so that the one store can stand on it."""
 
+from collections.abc import Callable
 from contextlib import AbstractContextManager
+from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 from bridge.core.errors import StoreError
+from bridge.ports import Due
 
 
 class Clash(Exception):
@@ -17,6 +20,12 @@ class Database(Protocol):
     """An open database with one connection that writes and several that read."""
 
     dialect: Dialect
+    shared: bool
+    """Whether other processes may work on it at the same time."""
+
+    def clock(self) -> datetime:
+        """Return the time that leases go by: the same for all processes."""
+        ...
 
     def writing(self) -> AbstractContextManager[Connection]:
         """Open the writer's connection; its transactions take the write lock when they begin."""
@@ -28,6 +37,18 @@ class Database(Protocol):
 
     def translate(self, error: DBAPIError) -> StoreError | Clash:
         """Say what a driver's error means; never with values of a statement in its text."""
+        ...
+
+    def is_transient(self, error: DBAPIError) -> bool:
+        """Say whether the same transaction may succeed when it is run again at once."""
+        ...
+
+    def notify(self, connection: Connection, due: Due) -> None:
+        """Tell other processes what this transaction makes due, once it is committed."""
+        ...
+
+    async def listen(self, woken: Callable[[Due], None]) -> None:
+        """Call `woken` with what other processes made due, until cancelled."""
         ...
 
     def scrub(self) -> None:

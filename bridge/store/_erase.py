@@ -3,7 +3,8 @@
 What a sender says of one object later (a change, a cancel) says again what its posts say: so with an event go all that
 were of the same object, under whichever of its names.
 
-Versions go up, so whoever read a row before writes nothing of it back.
+Versions go up, so whoever read a row before writes nothing of it back. What another process writes meanwhile is waited
+for: rows are locked first, and what hangs on them is looked for after that, by statements that see what was written.
 """
 
 from collections.abc import Sequence
@@ -34,6 +35,7 @@ from bridge.core.model import Post, WorkState, Write
 from bridge.store._claims import mark_lost
 from bridge.store._rows import POSTS
 from bridge.store._sql import Sql, Unit
+from bridge.store._statements import Among
 from bridge.store._tables import (
     attempts,
     commands,
@@ -74,6 +76,11 @@ class _Extent:
     posts: list[Post]
     emptied: list[Post]
 
+    @property
+    def ids(self) -> set[str]:
+        """The ids of all events and posts."""
+        return {*self.event_ids, *(post.id for post in self.posts)}
+
 
 class Erase:
     """Empties the rows of a subject."""
@@ -86,10 +93,15 @@ class Erase:
         self._names = sql.one(_names())
         self._of_object = sql.listed(_of_object)
         self._open_command = sql.listed(_open_command)
-        self._open_lookup = sql.listed(lambda ids: select(lookups.c.id).where(lookups.c.id.in_(ids), _is_open(lookups)))
+        self._open_lookup = sql.listed(lambda ids: select(lookups.c.id).where(ids(lookups.c.id), _is_open(lookups)))
+        # In the order in which `record` locks them.
+        self._lock_posts = sql.by_ids(posts.c.id, [posts.c.id], lock=True)
+        self._lock_lookups = sql.by_ids(lookups.c.id, [lookups.c.id], lock=True)
+        self._lock_events = sql.by_ids(events.c.id, [events.c.id], lock=True)
         self._told_of_post = sql.by_ids(outbound_events.c.post_id, [outbound_events.c.id])
         self._told_of_event = sql.by_ids(outbound_events.c.subject, [outbound_events.c.id])
-        self._sent = sql.by_ids(deliveries.c.outbound_id, [deliveries.c.id])
+        # Locked: one that is being made due again must not be left out for what it was before.
+        self._sent = sql.by_ids(deliveries.c.outbound_id, [deliveries.c.id], lock=True)
         self._kill = sql.listed(_kill)
         self._mark_lost = sql.listed(mark_lost)
         self._of_event = {
@@ -105,7 +117,7 @@ class Erase:
         self._of_told = {
             "outbound_events": sql.listed(_empty_told),
             "outbound_bodies": sql.listed(
-                lambda ids: delete(outbound_bodies).where(outbound_bodies.c.outbound_id.in_(ids))
+                lambda ids: delete(outbound_bodies).where(ids(outbound_bodies.c.outbound_id))
             ),
         }
 
@@ -113,12 +125,13 @@ class Erase:
         """Erase one subject after the other and say how many rows of each table were emptied.
 
         Raises:
-            StoreOvertaken: a command or lookup of it is open, and could not go on without what it is about.
+            StoreOvertaken: a command or lookup of it is open, and could not go on without what it is about; or more
+                was said of it meanwhile.
         """
         return [self._erase(unit, item.subject_id, to_micros(item.now)) for item in items]
 
     def _erase(self, unit: Unit, subject_id: str, now: int) -> dict[str, int] | None:
-        found = self._find(unit.connection, subject_id)
+        found = self._held(unit.connection, subject_id)
         if found is None:
             return None
         event_ids, post_ids = found.event_ids, [post.id for post in found.emptied]
@@ -135,7 +148,19 @@ class Erase:
         # One that is being made is not ours to end: what it learns is not kept.
         self._mark_lost.run(unit.connection, sent, ended=now)
         emptied["attempts"] += self._answers.run(unit.connection, sent)
+        if (now_found := self._find(unit.connection, subject_id)) is None or now_found.ids != found.ids:
+            raise StoreOvertaken("more was said of what is being erased; look again")
         return emptied
+
+    def _held(self, connection: Connection, subject_id: str) -> _Extent | None:
+        """Return what goes with a subject, as it is once nobody else changes any of it."""
+        found = self._find(connection, subject_id)
+        if found is None:
+            return None
+        self._lock_posts.rows(connection, sorted(post.id for post in found.emptied))
+        self._lock_lookups.rows(connection, found.event_ids)
+        self._lock_events.rows(connection, found.event_ids)
+        return self._find(connection, subject_id)
 
     def concerned(self, connection: Connection, subject_id: str) -> list[Post] | None:
         """Return all posts of the events that go with a subject; None when there is no such subject."""
@@ -170,7 +195,8 @@ class Erase:
     def _empty_posts(self, unit: Unit, made: Sequence[Post]) -> int:
         emptied = [(post, _emptied(post)) for post in made]
         changed = tuple(replace(empty, version=post.version + 1) for post, empty in emptied if empty != post)
-        self._records.record(unit, [Write(posts=changed)])
+        if self._records.record(unit, [Write(posts=changed)]) != [True]:
+            raise StoreOvertaken("a post of what is being erased was changed; look again")
         return len(changed)
 
 
@@ -194,15 +220,15 @@ def _names() -> ClauseElement:
     return select(objects.c.id).where(objects.c.source == bindparam("source"), chosen)
 
 
-def _of_object(names: list[Any]) -> ClauseElement:
-    return select(events.c.id).where(events.c.object_id.in_(names), events.c.source == bindparam("source"))
+def _of_object(names: Among) -> ClauseElement:
+    return select(events.c.id).where(names(events.c.object_id), events.c.source == bindparam("source"))
 
 
-def _open_command(ids: list[Any]) -> ClauseElement:
-    return select(commands.c.id).where(commands.c.post_id.in_(ids), _is_open(commands)).limit(1)
+def _open_command(ids: Among) -> ClauseElement:
+    return select(commands.c.id).where(ids(commands.c.post_id), _is_open(commands)).limit(1)
 
 
-def _empty_events(ids: list[Any]) -> ClauseElement:
+def _empty_events(ids: Among) -> ClauseElement:
     own = events.c
     # A reason of several words is the text of an error, which quotes; the others are words of ours, with an id at most.
     quotes = own.reason.like("% % %")
@@ -210,16 +236,16 @@ def _empty_events(ids: list[Any]) -> ClauseElement:
     reason = case((quotes, word(FailureReason.ERASED)), else_=own.reason)
     nothing = {"body": _NO_BYTES, "request": _NO_OBJECT, "warnings": _NO_LIST, "reason": reason}
     empty = update(events).values(**nothing)
-    return empty.where(own.id.in_(ids), full)
+    return empty.where(ids(own.id), full)
 
 
-def _empty_lookups(ids: list[Any]) -> ClauseElement:
+def _empty_lookups(ids: Among) -> ClauseElement:
     own = lookups.c
     empty = update(lookups).values(wanted=_NO_OBJECT, detail=null(), version=own.version + 1)
-    return empty.where(own.id.in_(ids), or_(own.wanted != _NO_OBJECT, own.detail.is_not(None)))
+    return empty.where(ids(own.id), or_(own.wanted != _NO_OBJECT, own.detail.is_not(None)))
 
 
-def _empty_messages(ids: list[Any]) -> ClauseElement:
+def _empty_messages(ids: Among) -> ClauseElement:
     """Take from messages in chats where to answer, which is a secret; what they said was never kept.
 
     The token of a step that has not ended stays: with it the step is told that all was erased, or it would hang for
@@ -227,30 +253,30 @@ def _empty_messages(ids: list[Any]) -> ClauseElement:
     """
     own = messages.c
     empty = update(messages).values(address="", address_until=null(), version=own.version + 1)
-    return empty.where(own.event_id.in_(ids), own.address != "", own.kind != STEP)
+    return empty.where(ids(own.event_id), own.address != "", own.kind != STEP)
 
 
-def _empty_commands(ids: list[Any]) -> ClauseElement:
+def _empty_commands(ids: Among) -> ClauseElement:
     own = commands.c
     full = or_(own.payload != _NO_OBJECT, *(one.is_not(None) for one in (own.body, own.progress, own.detail)))
     gone = {"payload": _NO_OBJECT, "body": null(), "progress": null(), "detail": null()}
-    return update(commands).values(**gone, version=own.version + 1).where(own.post_id.in_(ids), full)
+    return update(commands).values(**gone, version=own.version + 1).where(ids(own.post_id), full)
 
 
-def _empty_attempts(column: ColumnElement[Any], ids: list[Any]) -> ClauseElement:
+def _empty_attempts(column: ColumnElement[Any], ids: Among) -> ClauseElement:
     full = or_(attempts.c.detail.is_not(None), attempts.c.answer.is_not(None))
-    return update(attempts).values(detail=null(), answer=null()).where(column.in_(ids), full)
+    return update(attempts).values(detail=null(), answer=null()).where(ids(column), full)
 
 
-def _empty_told(ids: list[Any]) -> ClauseElement:
+def _empty_told(ids: Among) -> ClauseElement:
     return (
         update(outbound_events)
         .values(body=_NO_BYTES)
-        .where(and_(outbound_events.c.id.in_(ids), has_body(outbound_events.c.body)))
+        .where(and_(ids(outbound_events.c.id), has_body(outbound_events.c.body)))
     )
 
 
-def _kill(ids: list[Any]) -> ClauseElement:
+def _kill(ids: Among) -> ClauseElement:
     ended = {"state": word(WorkState.DEAD), "reason": word(FailureReason.ERASED), "settled_at": bindparam("now")}
     killed = update(deliveries).values(**ended, lease_until=null(), version=deliveries.c.version + 1)
-    return killed.where(deliveries.c.id.in_(ids), in_state(deliveries.c.state, WorkState.DUE))
+    return killed.where(ids(deliveries.c.id), in_state(deliveries.c.state, WorkState.DUE))

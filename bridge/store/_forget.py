@@ -11,6 +11,7 @@ from bridge.core.model import Post
 from bridge.core.objects import Standing, standing
 from bridge.store._rows import POSTS
 from bridge.store._sql import Sql, Unit
+from bridge.store._statements import Among
 from bridge.store._tables import objects, posts
 
 _GONE = "gone:"
@@ -25,8 +26,8 @@ class Forget:
     """
 
     def __init__(self, sql: Sql) -> None:
-        self._posts = sql.listed(lambda ids: select(*POSTS.columns).where(posts.c.id.in_(ids)))
-        self._left = sql.listed(lambda ids: select(posts.c.event_id).where(posts.c.event_id.in_(ids)))
+        self._posts = sql.listed(lambda ids: select(*POSTS.columns).where(ids(posts.c.id)))
+        self._left = sql.listed(lambda ids: select(posts.c.event_id).where(ids(posts.c.event_id)))
         self._clear = sql.listed(lambda ids: _events(ids, null()))
         self._mark = sql.listed(lambda ids: _events(ids, _GONE + objects.c.event_id))
 
@@ -50,7 +51,7 @@ class Forget:
         self._mark.run(unit.connection, sorted(out & left))
 
 
-def _events(ids: list[Any], event_id: Any) -> ClauseElement:
+def _events(ids: Among, event_id: Any) -> ClauseElement:
     """Change the event of the objects that have one of these."""
     changed = update(objects).values(event_id=event_id, version=objects.c.version + 1)
-    return changed.where(objects.c.event_id.in_(ids))
+    return changed.where(ids(objects.c.event_id))

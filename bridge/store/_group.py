@@ -6,27 +6,35 @@ each call: one bad item cannot abort its neighbours.
 """
 
 import asyncio
+import math
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy.exc import DBAPIError
 
-from bridge.core.errors import StoreBusy, StoreError, StoreOvertaken
+from bridge.core.errors import StoreBusy, StoreError, StoreFull, StoreOvertaken
 from bridge.ports import Due
 from bridge.store._engine import Clash, Database
 from bridge.store._sql import Unit
 
 Item = TypeVar("Item")
 Answer = TypeVar("Answer")
-_MERGED_ITEMS = 1_000
-_LINGER_S, _LINGERS, _ENOUGH = 0.0005, 8, 32
+_MERGED_ITEMS, _MERGED_BYTES = 1_000, 32 << 20
+"""How much goes into one transaction: a call that begins below either number still goes with it."""
+_MOST_BYTES = 256 << 20
+"""How much may wait: where the database stands still, memory ends before many large bodies are many items."""
+_TRIES = 5
+"""How often a transaction is run that stands in the way of another process."""
+_CLASHES = 3
+"""How often an item is run that clashes alone: the next look sees what the other process has written."""
+_LINGER_S, _LINGERS, _ENOUGH = 0.0005, 8, 64
 """How long the writer waits for company, how often, and when there is enough: a commit costs as much as ten items."""
 
 
@@ -35,10 +43,13 @@ class Operation(Generic[Item, Answer]):
     """Something that can be merged: a list of items in, one answer an item, in order.
 
     `refused` makes the answer for an item that clashes even when it is alone; without it the call raises `StoreBusy`.
+    Of one transaction those of higher `rank` run later: what locks rows that every process wants comes last, so that
+    it waits for nothing while it has them.
     """
 
     run: Callable[[Unit, Sequence[Item]], list[Answer]]
     refused: Callable[[Item], Answer] | None = None
+    rank: int = 0
 
 
 @dataclass(eq=False)
@@ -46,8 +57,16 @@ class _Call:
     operation: Operation[Any, Any]
     items: Sequence[Any]
     future: "asyncio.Future[list[Any]]"
+    weight: int = 0
     answers: list[Any] = field(default_factory=list)
     error: Exception | None = None
+
+
+class _Again(Exception):
+    """A transaction of which nothing is kept may succeed when it is run once more."""
+
+    def __init__(self, error: DBAPIError) -> None:
+        self.error = error
 
 
 class GroupCommit:
@@ -69,12 +88,13 @@ class GroupCommit:
         max_waiting: int = 20_000,
     ) -> None:
         self.commits = 0
+        self.full_at = -math.inf
         self._database = database
         self._loop = loop
         self._woken = woken
         self._max_waiting = max_waiting
         self._waiting: deque[_Call] = deque()
-        self._waiting_items = 0
+        self._waiting_items = self._waiting_bytes = 0
         self._changed = threading.Condition()
         self._closing = False
         self._company = False
@@ -86,8 +106,12 @@ class GroupCommit:
         self._thread.start()
         self._started.result()
 
-    async def submit(self, operation: Operation[Item, Answer], items: Sequence[Item]) -> list[Answer]:
+    async def submit(
+        self, operation: Operation[Item, Answer], items: Sequence[Item], *, weight: int = 0
+    ) -> list[Answer]:
         """Run an operation in the next transaction and return its answers once they are synced.
+
+        `weight` says how many bytes the items have about them, where they may be large.
 
         Raises:
             StoreBusy: too much waits, or the database is locked; nothing was kept.
@@ -95,14 +119,16 @@ class GroupCommit:
         """
         if not items:
             return []
-        call = _Call(operation, items, self._loop.create_future())
+        call = _Call(operation, items, self._loop.create_future(), weight)
         with self._changed:
             if self._closing:
                 raise StoreError("the store is closed")
-            if self._waiting_items + len(items) > self._max_waiting and self._waiting:
+            too_many = self._waiting_items + len(items) > self._max_waiting
+            if self._waiting and (too_many or self._waiting_bytes + weight > _MOST_BYTES):
                 raise StoreBusy("too many writes are waiting")
             self._waiting.append(call)
             self._waiting_items += len(items)
+            self._waiting_bytes += weight
             self._changed.notify()
         return await call.future
 
@@ -126,19 +152,21 @@ class GroupCommit:
                 self._write(connection, batch)
 
     def _next_batch(self) -> list[_Call]:
-        """Wait for calls and take all, up to a number of items; an empty list says that the store closes."""
+        """Wait for calls and take all, up to a number of items and bytes; an empty list says that the store closes."""
         batch: list[_Call] = []
-        items = 0
+        items = weight = 0
         with self._changed:
             while not self._waiting and not self._closing:
                 self._changed.wait()
         self._linger()
         with self._changed:
-            while self._waiting and items < _MERGED_ITEMS:
+            while self._waiting and items < _MERGED_ITEMS and weight < _MERGED_BYTES:
                 call = self._waiting.popleft()
                 items += len(call.items)
+                weight += call.weight
                 batch.append(call)
             self._waiting_items -= items
+            self._waiting_bytes -= weight
         self._company = len(batch) > 1
         return batch
 
@@ -161,8 +189,11 @@ class GroupCommit:
         made_due = Due.NOTHING
         try:
             made_due = self._transact(connection, calls, _run_merged)
-        except OperationalError as error:
-            self._fail(calls, self._database.translate(error))
+        except DBAPIError as error:
+            if self._is_of_all(error):
+                self._fail(calls, self._database.translate(error))
+            else:
+                made_due = self._write_separately(connection, calls)
         except Exception:  # noqa: BLE001  # Whatever it was, it belongs to one call: each is run by itself to find it.
             made_due = self._write_separately(connection, calls)
         with suppress(RuntimeError):  # The loop is closed: nobody waits any more.
@@ -176,34 +207,73 @@ class GroupCommit:
             return Due.NOTHING
 
     def _transact(self, connection: Connection, calls: list[_Call], run: Callable[[Unit, list[_Call]], None]) -> Due:
+        """Run calls and commit; again, where another process stood in the way or the connection was an old one."""
+        tries_left = _TRIES
+        while True:
+            try:
+                return self._try(connection, calls, run)
+            except _Again as again:
+                tries_left -= 1
+                if not tries_left:
+                    raise again.error from None
+
+    def _try(self, connection: Connection, calls: list[_Call], run: Callable[[Unit, list[_Call]], None]) -> Due:
         unit = Unit(connection)
-        with connection.begin():
+        # What fails before the commit left nothing. The commit itself may have been kept, and is not run again.
+        with self._may_go_again():
+            transaction = connection.begin()
+        with transaction, self._may_go_again():
             run(unit, calls)
+            if unit.made_due:
+                self._database.notify(connection, unit.made_due)
         self.commits += 1
         return unit.made_due
 
+    @contextmanager
+    def _may_go_again(self) -> Iterator[None]:
+        try:
+            yield
+        except DBAPIError as error:
+            if self._database.is_transient(error):
+                raise _Again(error) from error
+            raise
+
     def _run_separately(self, unit: Unit, calls: list[_Call]) -> None:
         for call in calls:
+            call.error = None
             try:
                 with unit.connection.begin_nested():
                     call.answers = self._run_call(unit, call)
-            except OperationalError:
-                raise
-            except Exception as error:  # noqa: BLE001  # It is handed to the caller, whose item it was.
+            except Exception as error:
+                if self._is_of_all(error):
+                    raise
                 call.error = self._explain(error)
 
     def _run_call(self, unit: Unit, call: _Call) -> list[Any]:
-        answers: list[Any] = []
-        for item in call.items:
+        return [answer for item in call.items for answer in self._run_item(unit, call.operation, item)]
+
+    def _run_item(self, unit: Unit, operation: Operation[Any, Any], item: Any) -> list[Any]:
+        """Run an item by itself; again while it clashes, unless that is an answer."""
+        tries_left = _CLASHES
+        while True:
+            tries_left -= 1
             try:
                 with unit.connection.begin_nested():
-                    answers.extend(call.operation.run(unit, [item]))
+                    return operation.run(unit, [item])
             except (Clash, DBAPIError) as error:
-                clash = self._database.translate(error) if isinstance(error, DBAPIError) else error
-                if not isinstance(clash, Clash) or call.operation.refused is None:
+                if not self._is_clash(error):
                     raise
-                answers.append(call.operation.refused(item))
-        return answers
+                if operation.refused is not None:
+                    return [operation.refused(item)]
+                if not tries_left:
+                    raise
+
+    def _is_clash(self, error: Clash | DBAPIError) -> bool:
+        return isinstance(self._database.translate(error) if isinstance(error, DBAPIError) else error, Clash)
+
+    def _is_of_all(self, error: Exception) -> bool:
+        """Say whether no call can be run while it is so: the connection is lost, the disk full, somebody in the way."""
+        return isinstance(error, DBAPIError) and isinstance(self._database.translate(error), (StoreBusy, StoreFull))
 
     def _explain(self, error: Exception) -> StoreError:
         if isinstance(error, DBAPIError):
@@ -218,6 +288,8 @@ class GroupCommit:
         return explained
 
     def _fail(self, calls: list[_Call], meaning: StoreError | Clash) -> None:
+        if isinstance(meaning, StoreFull):
+            self.full_at = time.monotonic()
         for call in calls:
             explained = self._explain(meaning)
             # One exception each: a raised exception keeps the trace of its raiser.
@@ -248,5 +320,5 @@ def _by_operation(calls: list[_Call]) -> Iterator[tuple[Operation[Any, Any], lis
     grouped: dict[int, list[_Call]] = {}
     for call in calls:
         grouped.setdefault(id(call.operation), []).append(call)
-    for same in grouped.values():
+    for same in sorted(grouped.values(), key=lambda calls: calls[0].operation.rank):
         yield same[0].operation, same

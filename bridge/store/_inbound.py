@@ -1,8 +1,7 @@
 """What is remembered of senders: their objects, what has yet to be fetched from them, and where their feeds stand."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from datetime import datetime
-from typing import Any
 
 from sqlalchemy import Connection, bindparam, select
 from sqlalchemy.sql import ClauseElement
@@ -12,6 +11,7 @@ from bridge.ports import Clock
 from bridge.store._claims import is_free
 from bridge.store._rows import FEEDS, LOOKUPS, OBJECTS
 from bridge.store._sql import Sql
+from bridge.store._statements import Among
 from bridge.store._tables import in_state, lookups, objects
 from bridge.store._types import to_micros
 
@@ -22,7 +22,7 @@ class Inbound:
     def __init__(self, sql: Sql, clock: Clock) -> None:
         self._clock = clock
         own = select(*OBJECTS.columns).where(objects.c.source == bindparam("source"))
-        self._by_key = sql.listed(lambda keys: own.where(objects.c.key.in_(keys)))
+        self._by_key = sql.listed(lambda keys: own.where(keys(objects.c.key)))
         self._due_lookups = sql.listed(due_lookups)
         self._feeds = sql.one(select(*FEEDS.columns))
 
@@ -46,12 +46,12 @@ class Inbound:
         return {feed.source: feed for feed in map(FEEDS.decode, self._feeds.rows(connection))}
 
 
-def due_lookups(skipped: Sequence[Any]) -> ClauseElement:
+def due_lookups(skipped: Among) -> ClauseElement:
     """Select what may be fetched now, for all sources but these."""
     is_due = in_state(lookups.c.state, WorkState.DUE), lookups.c.due_at <= bindparam("now"), is_free(lookups)
     return (
         select(*LOOKUPS.columns)
-        .where(*is_due, lookups.c.source.not_in(skipped))
+        .where(*is_due, ~skipped(lookups.c.source))
         .order_by(lookups.c.due_at)
         .limit(bindparam("most"))
     )

@@ -21,7 +21,8 @@ from bridge.ports import ClaimedDelivery, Clock
 from bridge.store._claims import Taken, is_free, mark_lost, take
 from bridge.store._rows import ATTEMPTS, DELIVERIES, Row
 from bridge.store._sql import Sql, Unit
-from bridge.store._tables import attempts, deliveries, in_state, outbound_bodies, outbound_events
+from bridge.store._statements import Among
+from bridge.store._tables import attempts, deliveries, endpoints, in_state, outbound_bodies, outbound_events
 from bridge.store._types import from_micros, to_micros
 
 
@@ -87,18 +88,19 @@ def due_destinations(lane: Lane) -> Select[Any]:
     return select(line.c.destination).where(line.c.destination.is_not(None))
 
 
-def due_since(lane: Lane, names: list[Any]) -> ClauseElement:
+def due_since(lane: Lane, names: Among) -> ClauseElement:
     """Select since when the first that each of these destinations can take is due; null when none is yet."""
     line = destinations(lane)
     since = first_due(lane, line.c.destination, _first.c.due_at <= bindparam("now"))
-    return select(line.c.destination, since).where(line.c.destination.in_(names))
+    return select(line.c.destination, since).where(names(line.c.destination))
 
 
 def due_deliveries(lane: Lane) -> ClauseElement:
     """Select what may be sent to one destination now, with what is sent."""
     told, own, made = outbound_events.c, deliveries.c, outbound_bodies.c
+    born = select(endpoints.c.created_at).where(endpoints.c.name == own.destination)
     return (
-        select(*DELIVERIES.columns, func.coalesce(made.body, told.body), told.created_at)
+        select(*DELIVERIES.columns, func.coalesce(made.body, told.body), told.created_at, born.scalar_subquery())
         .select_from(deliveries)
         .join(outbound_events, told.id == own.outbound_id)
         .outerjoin(outbound_bodies, and_(made.outbound_id == own.outbound_id, made.format == own.format))
@@ -141,7 +143,12 @@ class Lanes:
         until = to_micros(clock + claim.lease)
         self._take.run(unit.connection, [row[0] for row in rows], until=until)
         self._begin_attempts(unit, rows, claim.now)
-        return [ClaimedDelivery(self._taken(row, until), row[-2], from_micros(row[-1])) for row in rows]
+        return [self._claimed(row, until) for row in rows]
+
+    def _claimed(self, row: Row, until: int) -> ClaimedDelivery:
+        body, told_at, born_at = row[-3:]
+        born = from_micros(born_at) if born_at is not None else None
+        return ClaimedDelivery(self._taken(row, until), body, from_micros(told_at), born)
 
     def _find(self, unit: Unit, claim: LaneClaim, clock: int) -> list[Row]:
         """Select what there is room for, the same for all in line; what some leave over is for the next claim."""

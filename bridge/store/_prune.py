@@ -1,5 +1,8 @@
 """Retention: ended history goes, children before parents, in small lists.
 
+A table is gone through once, from its oldest row on: each look begins where the one before it ended, and what had to
+stay is not looked at again. So the work grows with what is old, and not with its square.
+
 What may go is looked for on a reading connection, because a look through a long table must not hold up writes; it is
 asked again in the write, so that a post that came back to life in between keeps everything.
 """
@@ -7,16 +10,32 @@ asked again in the write, so that a post that came back to life in between keeps
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any
 
-from sqlalchemy import Connection, Table, Update, and_, bindparam, delete, exists, null, or_, select, update
-from sqlalchemy.sql import FromClause
+from sqlalchemy import (
+    Column,
+    Connection,
+    Delete,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    delete,
+    exists,
+    literal_column,
+    null,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.sql import ClauseElement, FromClause
 from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.model import WorkState
 from bridge.store._forget import Forget
-from bridge.store._sql import Sql, Statement, Unit
+from bridge.store._sql import Sql, Unit
+from bridge.store._statements import Each, Given, Statement
 from bridge.store._tables import (
     attempts,
     commands,
@@ -77,11 +96,12 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Doomed:
-    """Rows of one table that may go, by primary key."""
+    """Rows of one table that may go, by primary key; `reached` is the age of the youngest, as it is stored."""
 
     table: str
     keys: tuple[tuple[Any, ...], ...]
     limits: Limits
+    reached: int
 
 
 class Prune:
@@ -93,11 +113,11 @@ class Prune:
         self._sql = sql
         self._forget = Forget(sql)
 
-    def find(self, connection: Connection, name: str, limits: Limits, limit: int) -> Doomed:
-        """Look for at most `limit` rows of a table that may go."""
+    def find(self, connection: Connection, name: str, limits: Limits, limit: int, since: int = 0) -> Doomed:
+        """Look for at most `limit` rows of a table that may go, the oldest first, and for none older than `since`."""
         find, _ = self._statements[name]
-        rows = find.rows(connection, most=limit, **limits.values())
-        return Doomed(name, tuple(tuple(row) for row in rows), limits)
+        rows = find.rows(connection, most=limit, since=since, **limits.values())
+        return Doomed(name, tuple(tuple(row[:-1]) for row in rows), limits, rows[-1][-1] if rows else since)
 
     def delete(self, unit: Unit, items: Sequence[Doomed]) -> list[int]:
         """Delete rows that may still go; answer how many went."""
@@ -105,33 +125,33 @@ class Prune:
 
     def _delete(self, unit: Unit, item: Doomed) -> int:
         (_, statement), limits = self._statements[item.table], item.limits.values()
+        if item.table != "posts":
+            return statement.many(unit.connection, item.keys, **limits)
         ids = [key[0] for key in item.keys]
-        known = self._forget.posts(unit, ids) if item.table == "posts" else {}
-        gone = 0
-        for key in item.keys:
-            named = {f"key_{place}": value for place, value in enumerate(key)}
-            went = statement.run(unit.connection, **limits, **named)
-            gone += went
-            if not went:
-                known.pop(key[0], None)
-        self._forget.objects(unit, known.values())
+        known = self._forget.posts(unit, ids)
+        gone = statement.many(unit.connection, item.keys, **limits)
+        kept = self._forget.posts(unit, ids) if gone < len(known) else {}
+        self._forget.objects(unit, [post for post_id, post in known.items() if post_id not in kept])
         return gone
 
     @cached_property
-    def _statements(self) -> dict[str, tuple[Statement, Statement]]:
-        """Per table, what finds rows and what deletes one; made when they are first needed, which is seldom."""
-        made: dict[str, tuple[Statement, Statement]] = {}
+    def _statements(self) -> dict[str, tuple[Statement, Each]]:
+        """Per table, what finds rows and what deletes them; made when they are first needed, which is seldom."""
+        made: dict[str, tuple[Statement, Each]] = {}
         looks = _looks()
         for name, condition in _conditions().items():
             table = _TABLES[name]
             key = list(table.primary_key.columns)
-            named = [column == bindparam(f"key_{place}") for place, column in enumerate(key)]
             where, age, horizon = looks[name]
-            look = select(*key).select_from(where).where(age < bindparam(horizon), condition)
-            find = self._sql.one(look.order_by(age).limit(bindparam("most")))
+            look = select(*key, age).select_from(where).where(age >= bindparam("since"), age < bindparam(horizon))
+            find = self._sql.one(look.where(condition).order_by(age).limit(bindparam("most")))
             change = _without_address() if name == "addresses" else delete(table)
-            made[name] = (find, self._sql.one(change.where(*named, condition)))
+            made[name] = (find, self._sql.each(key, partial(_named, change.where(condition), key)))
         return made
+
+
+def _named(change: "Update | Delete", key: Sequence[Column[Any]], given: Given) -> ClauseElement:
+    return change.where(*(column == given[column.name] for column in key))
 
 
 def _without_address() -> Update:
@@ -167,54 +187,60 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
     A post is alive until it has ended, is not read any more, and has no open command. Nothing of a live post goes.
     """
     told = outbound_events.c
-    sent = exists().where(deliveries.c.outbound_id == told.id)
+    sent = _there_is(deliveries.c.outbound_id == told.id)
     old_event = and_(told.created_at < bindparam("events_before"), _is_quiet(told.post_id))
     event_may_go = or_(old_event, _is_old_post(told.post_id))
     settled = ~in_state(deliveries.c.state, *_OPEN)
     old_attempt = attempts.c.started_at < bindparam("attempts_before")
-    delivery_may_go = exists().where(told.id == deliveries.c.outbound_id, event_may_go)
-    of_open_post = exists().where(
+    delivery_may_go = _there_is(told.id == deliveries.c.outbound_id, event_may_go)
+    of_open_post = _there_is(
         deliveries.c.id == attempts.c.subject_id,
-        or_(~settled, exists().where(told.id == deliveries.c.outbound_id, ~_is_quiet(told.post_id))),
+        or_(~settled, _there_is(told.id == deliveries.c.outbound_id, ~_is_quiet(told.post_id))),
     )
-    of_doomed_delivery = exists().where(deliveries.c.id == attempts.c.subject_id, settled, delivery_may_go)
+    of_doomed_delivery = _there_is(deliveries.c.id == attempts.c.subject_id, settled, delivery_may_go)
     of_post = attempts.c.post_id.is_not(None)
     return {
         "command_attempts": and_(
             of_post, or_(and_(old_attempt, _is_quiet(attempts.c.post_id)), _is_old_post(attempts.c.post_id))
         ),
         "delivery_attempts": and_(~of_post, or_(and_(old_attempt, ~of_open_post), of_doomed_delivery)),
-        "deliveries": and_(settled, delivery_may_go, ~exists().where(attempts.c.subject_id == deliveries.c.id)),
-        "outbound_bodies": exists().where(told.id == outbound_bodies.c.outbound_id, event_may_go, ~sent),
-        "outbound_events": and_(
-            event_may_go, ~sent, ~exists().where(outbound_bodies.c.outbound_id == outbound_events.c.id)
-        ),
-        "commands": and_(_is_old_post(commands.c.post_id), ~exists().where(attempts.c.subject_id == commands.c.id)),
+        "deliveries": and_(settled, delivery_may_go, ~_there_is(attempts.c.subject_id == deliveries.c.id)),
+        "outbound_bodies": _there_is(told.id == outbound_bodies.c.outbound_id, event_may_go, ~sent),
+        "outbound_events": and_(event_may_go, ~sent, ~_there_is(outbound_bodies.c.outbound_id == outbound_events.c.id)),
+        "commands": and_(_is_old_post(commands.c.post_id), ~_there_is(attempts.c.subject_id == commands.c.id)),
         "posts": and_(
             _is_over(posts, bindparam("posts_before")),
-            ~exists().where(commands.c.post_id == posts.c.id),
-            ~exists().where(outbound_events.c.post_id == posts.c.id),
+            ~_there_is(commands.c.post_id == posts.c.id),
+            ~_there_is(outbound_events.c.post_id == posts.c.id),
         ),
         "lookups": and_(~in_state(lookups.c.state, *_OPEN), lookups.c.settled_at < bindparam("events_before")),
         "addresses": and_(messages.c.address != "", messages.c.address_until < bindparam("now")),
-        "messages": exists().where(_asked.c.id == messages.c.event_id, _is_old_intent(_asked)),
-        "events": and_(_is_old_intent(events), ~exists().where(messages.c.event_id == events.c.id)),
+        "messages": _there_is(_asked.c.id == messages.c.event_id, _is_old_intent(_asked)),
+        "events": and_(_is_old_intent(events), ~_there_is(messages.c.event_id == events.c.id)),
         "replays": and_(~in_state(replays.c.state, *_OPEN), replays.c.settled_at < bindparam("events_before")),
     }
+
+
+def _there_is(*conditions: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Say that there is such a row, to be asked of one row after the other.
+
+    Without the offset PostgreSQL may join instead, and read all of a long table to answer for a few rows of another.
+    """
+    return exists(select(literal_column("1")).where(*conditions).offset(literal_column("0")))
 
 
 def _is_old_intent(event: FromClause) -> ColumnElement[bool]:
     """Say that an event has come to its end, apart from the messages that follow it."""
     return and_(
         event.c.received_at < bindparam("events_before"),
-        ~exists().where(posts.c.event_id == event.c.id),
-        ~exists().where(lookups.c.id == event.c.id),
+        ~_there_is(posts.c.event_id == event.c.id),
+        ~_there_is(lookups.c.id == event.c.id),
         or_(event.c.key.is_(None), event.c.key_until.is_(None), event.c.key_until < bindparam("events_before")),
     )
 
 
 def _has_open_command(post_id: ColumnElement[str]) -> ColumnElement[bool]:
-    return exists().where(_work.c.post_id == post_id, in_state(_work.c.state, *_OPEN))
+    return _there_is(_work.c.post_id == post_id, in_state(_work.c.state, *_OPEN))
 
 
 def _is_over(post: FromClause, before: ColumnElement[int]) -> ColumnElement[bool]:
@@ -223,10 +249,10 @@ def _is_over(post: FromClause, before: ColumnElement[int]) -> ColumnElement[bool
 
 def _is_old_post(post_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Say that there is such a post and that it may go."""
-    return exists().where(_old.c.id == post_id, _is_over(_old, bindparam("posts_before")))
+    return _there_is(_old.c.id == post_id, _is_over(_old, bindparam("posts_before")))
 
 
 def _is_quiet(post_id: ColumnElement[str]) -> ColumnElement[bool]:
     """Say that there is no such post, or that it is not alive."""
     alive = or_(_live.c.ended_at.is_(None), _live.c.poll_at.is_not(None), _has_open_command(_live.c.id))
-    return ~exists().where(_live.c.id == post_id, alive)
+    return ~_there_is(_live.c.id == post_id, alive)

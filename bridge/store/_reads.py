@@ -47,7 +47,8 @@ from bridge.store._rows import (
     Codec,
     Row,
 )
-from bridge.store._sql import Sql, Statement
+from bridge.store._sql import Sql
+from bridge.store._statements import Statement
 from bridge.store._tables import attempts, commands, deliveries, in_state, messages, outbound_events, posts
 from bridge.store._types import to_micros
 
@@ -86,7 +87,7 @@ class Reads:
         )
         self._post_ids = sql.listed(
             lambda items: select(posts.c.partner_id, posts.c.id).where(
-                posts.c.partner == bindparam("partner"), posts.c.partner_id.in_(items)
+                posts.c.partner == bindparam("partner"), items(posts.c.partner_id)
             )
         )
         self._tracked = sql.one(_tracked())

@@ -21,6 +21,7 @@ from bridge.store._plan import Told, first_delivery_id
 from bridge.store._rows import ENDPOINTS, OUTBOUND, REPLAYS
 from bridge.store._settle import Settles
 from bridge.store._sql import Sql, Unit
+from bridge.store._statements import Among
 from bridge.store._tables import deliveries, endpoints, has_body, in_state, outbound_events, replays
 from bridge.store._types import from_micros, to_micros
 from bridge.store._writes import Records
@@ -55,7 +56,8 @@ class Replays:
         self._born = sql.one(select(outbound_events.c.created_at).where(outbound_events.c.id == bindparam("id")))
         self._version = sql.by_ids(replays.c.id, [replays.c.version], lock=True)
         self._page = sql.one(_told_after())
-        self._events = sql.by_ids(outbound_events.c.id, OUTBOUND.columns)
+        # Locked: what is erased at the same moment is erased first, or with what is made of it here.
+        self._events = sql.by_ids(outbound_events.c.id, OUTBOUND.columns, lock=True)
         self._sent = sql.listed(_sent)
         self._due_again = sql.one(_due_again())
 
@@ -88,6 +90,7 @@ class Replays:
 
     def _send(self, unit: Unit, found: Found, now: datetime) -> Replay | None:
         job = found.job
+        self._records.keep_endpoints(unit)
         if self._version.rows(unit.connection, [job.id]) != [(job.version,)]:
             return None
         endpoint = self._records.endpoints(unit).get(job.find.get("destination", ""))
@@ -207,9 +210,9 @@ def _told_after() -> ClauseElement:
     )
 
 
-def _sent(ids: list[Any]) -> ClauseElement:
+def _sent(ids: Among) -> ClauseElement:
     own = deliveries.c
-    chosen = own.outbound_id.in_(ids), own.destination == bindparam("destination")
+    chosen = ids(own.outbound_id), own.destination == bindparam("destination")
     return select(own.outbound_id, own.id, own.state).where(*chosen, own.created_at >= bindparam("since"))
 
 

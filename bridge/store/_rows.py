@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import fields
-from operator import attrgetter
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table
 
@@ -41,41 +40,41 @@ class Codec(Generic[Noun]):
         own = [field.name for field in fields(noun)]  # type: ignore[arg-type]  # All nouns are dataclasses.
         if [name for name in names if name not in added] != own:
             raise TypeError(f"the columns of {table.name} are not the fields of {noun.__name__}")
-        self.table = table
+        self.noun, self.table = noun, table
         self.identity: tuple[Column[Any], ...] = tuple(table.primary_key.columns)
         self.columns: list[Column[Any]] = [table.c[name] for name in own]
-        self._noun = noun
-        self._values = cast(Callable[[Noun], tuple[Any, ...]], attrgetter(*(n for n in names if hasattr(noun, n))))
-        types = [(place, column.type) for place, column in enumerate(self._encoded_columns(noun))]
-        self._encoders = [(place, kind.encode) for place, kind in types if hasattr(kind, "encode")]
-        self._decoders = [
-            (place, column.type.decode) for place, column in enumerate(self.columns) if hasattr(column.type, "decode")
-        ]
-
-    def _encoded_columns(self, noun: type[Noun]) -> list[Column[Any]]:
-        return [column for column in self.table.columns if hasattr(noun, column.name)]
+        stored = [column for column in table.columns if hasattr(noun, column.name)]
+        self.encode: Callable[[Noun], tuple[Any, ...]] = _written_out(
+            "", [(f"it.{column.name}", getattr(column.type, "encode", None)) for column in stored]
+        )
+        """Returns the values of a row; columns that the noun has not (`posts.place`) are left to the caller."""
+        self.decode: Callable[[Row], Noun] = _written_out(
+            "noun",
+            [(f"it[{place}]", getattr(one.type, "decode", None)) for place, one in enumerate(self.columns)],
+            noun,
+        )
+        """Returns the noun of a row of `columns`."""
 
     def place(self, name: str) -> int:
         """Return where a field stands in a row of `columns`."""
         return self.columns.index(self.table.c[name])
 
-    def encode(self, noun: Noun) -> tuple[Any, ...]:
-        """Return the values of a row; columns that the noun has not (`posts.place`) are left to the caller."""
-        values = list(self._values(noun))
-        for place, encode in self._encoders:
-            value = values[place]
-            if value is not None:
-                values[place] = encode(value)
-        return tuple(values)
 
-    def decode(self, row: Row) -> Noun:
-        """Return the noun of a row of `columns`."""
-        values = list(row)
-        for place, decode in self._decoders:
-            value = values[place]
-            if value is not None:
-                values[place] = decode(value)
-        return self._noun(*values)
+def _written_out(
+    made: str, values: Sequence[tuple[str, Callable[[Any], Any] | None]], noun: type | None = None
+) -> Callable[[Any], Any]:
+    """Return a function of `it` that makes a tuple, or a noun, of these values, each with what converts it if not None.
+
+    Written out, as `dataclass` does it, it takes half as long as a loop over the columns.
+    """
+    converters = {f"convert_{place}": convert for place, (_, convert) in enumerate(values)}
+    parts = [
+        value if convert is None else f"None if (value := {value}) is None else convert_{place}(value)"
+        for place, (value, convert) in enumerate(values)
+    ]
+    # The names are those of our own columns.
+    made_of: Callable[[Any], Any] = eval(f"lambda it: {made}({', '.join(parts)},)", {**converters, "noun": noun})  # noqa: S307
+    return made_of
 
 
 EVENTS = Codec(Event, tables.events)

@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, exists, null, or_, select, update
@@ -12,9 +12,21 @@ from sqlalchemy.sql import ClauseElement
 from bridge.core.model import Lane, WorkState
 from bridge.core.replaying import may_go_again
 from bridge.ports import NOTHING, Clock, Due, Settled, Settlement
+from bridge.store._claims import renew
 from bridge.store._rows import ATTEMPTS, DELIVERIES, OUTBOUND
 from bridge.store._sql import Sql, Unit
-from bridge.store._tables import attempts, deliveries, endpoints, has_body, in_state, leases, outbound_events, word
+from bridge.store._statements import Among
+from bridge.store._tables import (
+    attempts,
+    commands,
+    deliveries,
+    endpoints,
+    has_body,
+    in_state,
+    leases,
+    outbound_events,
+    word,
+)
 from bridge.store._types import to_micros
 from bridge.store._writes import Records
 
@@ -29,11 +41,21 @@ class Again:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """Who asks for a named lease, and for how long."""
+    """Who asks for a named lease, and for how long; and how long anybody may ask for one of that name."""
 
     name: str
     holder: str
     seconds: float
+    longest: float
+
+
+@dataclass(frozen=True, slots=True)
+class Renewal:
+    """Whose leases are to last so much longer: ids of commands and of deliveries."""
+
+    commands: Collection[str]
+    deliveries: Collection[str]
+    lease: timedelta
 
 
 class Settles:
@@ -47,8 +69,11 @@ class Settles:
         self._lease_place = DELIVERIES.place("lease_until")
         self._upsert_attempt = sql.upsert(attempts)
         self._told = sql.listed(_told)
+        self._keep_told = sql.listed(_keep_told)
         self._send_again = sql.listed(_send_again)
         self._take_lease = sql.one(_take_lease(sql))
+        self._renew_commands = sql.listed(renew(commands))
+        self._renew_deliveries = sql.listed(renew(deliveries))
 
     def settle(self, unit: Unit, items: Sequence[Settlement]) -> list[Settled]:
         """Store each delivery whose claim still holds, and how its attempt ended; a settled delivery has no lease."""
@@ -91,6 +116,8 @@ class Settles:
 
         Not those whose payload was erased, nor what an earlier endpoint of the same name was told.
         """
+        # What is being erased is waited for: a later statement sees that it is empty.
+        self._keep_told.rows(unit.connection, sorted(ids))
         made_due = self._send_again.run(unit.connection, sorted(ids), now=to_micros(now))
         if made_due:
             unit.made_due |= Due.DELIVERIES
@@ -98,18 +125,22 @@ class Settles:
 
     def lease(self, unit: Unit, items: Sequence[Lease]) -> list[bool]:
         """Take or renew leases by the store's clock; one that is given up is free whatever the clock says later."""
-        clock = to_micros(self._clock())
-        return [
-            self._take_lease.run(
-                unit.connection,
-                name=item.name,
-                holder=item.holder,
-                until=clock + int(item.seconds * 1_000_000) if item.seconds else 0,
-                clock=clock,
-            )
-            == 1
-            for item in items
-        ]
+        clock, taken = to_micros(self._clock()), dict[int, bool]()
+        # By name: two processes that want the same ones must not wait for each other.
+        for place, item in sorted(enumerate(items), key=lambda one: one[1].name):
+            until = clock + int(item.seconds * 1_000_000) if item.seconds else 0
+            values = {"name": item.name, "holder": item.holder, "until": until, "clock": clock}
+            values["furthest"] = clock + int(item.longest * 1_000_000)
+            taken[place] = self._take_lease.run(unit.connection, **values) == 1
+        return [taken[place] for place in range(len(items))]
+
+    def renew(self, unit: Unit, items: Sequence[Renewal]) -> list[None]:
+        """Let leases of claimed work last longer by the store's clock."""
+        for item in items:
+            until = to_micros(self._clock() + item.lease)
+            self._renew_commands.run(unit.connection, sorted(item.commands), until=until)
+            self._renew_deliveries.run(unit.connection, sorted(item.deliveries), until=until)
+        return [None] * len(items)
 
     def _store(self, unit: Unit, kept: Sequence[Settlement]) -> None:
         rows = [self._settled_row(DELIVERIES.encode(item.delivery)) for item in kept]
@@ -124,13 +155,19 @@ class Settles:
         return tuple(values)
 
 
-def _told(ids: list[Any]) -> ClauseElement:
+def _told(ids: Among) -> ClauseElement:
     own = deliveries.c
     found = select(own.id, own.destination, *OUTBOUND.columns).join(deliveries, own.outbound_id == outbound_events.c.id)
-    return found.where(own.id.in_(ids))
+    return found.where(ids(own.id))
 
 
-def _send_again(ids: list[Any]) -> ClauseElement:
+def _keep_told(ids: Among) -> ClauseElement:
+    own = outbound_events.c
+    told_in = own.id.in_(select(deliveries.c.outbound_id).where(ids(deliveries.c.id)))
+    return select(own.id).where(told_in).order_by(own.id).with_for_update(key_share=True)
+
+
+def _send_again(ids: Among) -> ClauseElement:
     told = outbound_events.c
     was_anothers = exists().where(
         endpoints.c.name == deliveries.c.destination, endpoints.c.created_at > deliveries.c.created_at
@@ -148,7 +185,7 @@ def _send_again(ids: list[Any]) -> ClauseElement:
             version=deliveries.c.version + 1,
         )
         .where(
-            deliveries.c.id.in_(ids),
+            ids(deliveries.c.id),
             in_state(deliveries.c.state, WorkState.DONE, WorkState.DEAD),
             exists().where(told.id == deliveries.c.outbound_id, has_body(told.body)),
             ~was_anothers,
@@ -161,5 +198,10 @@ def _take_lease(sql: Sql) -> ClauseElement:
     return new.on_conflict_do_update(
         index_elements=[leases.c.name],
         set_={"holder": new.excluded.holder, "until": new.excluded.until},
-        where=or_(leases.c.until <= bindparam("clock"), leases.c.holder == new.excluded.holder),
+        # One that ends later than any can was given by the clock of another server, which is no more.
+        where=or_(
+            leases.c.until <= bindparam("clock"),
+            leases.c.until > bindparam("furthest"),
+            leases.c.holder == new.excluded.holder,
+        ),
     )

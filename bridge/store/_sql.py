@@ -1,23 +1,55 @@
-"""Statements compiled once and run with plain tuples: what SQLAlchemy would work out again at every execution.
+"""Makes statements with SQLAlchemy Core, for one engine: see `bridge.store._statements` for how they are run.
 
-Every statement is written with SQLAlchemy Core and compiled for the engine's dialect; nothing here knows an engine.
+Each is compiled once and run with plain tuples: what SQLAlchemy would work out again at every execution.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Column, Compiled, Connection, Dialect, Table, bindparam, select, update
+from sqlalchemy import (
+    Column,
+    Connection,
+    Dialect,
+    Table,
+    and_,
+    bindparam,
+    case,
+    func,
+    literal_column,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.sql import ClauseElement
+from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.ports import Due
-from bridge.store._rows import Row
+from bridge.store._statements import (
+    AllAtOnce,
+    Among,
+    Chosen,
+    Each,
+    EachByItself,
+    Given,
+    ListAsArray,
+    Listed,
+    ListOfValues,
+    Statement,
+    ValuesAtOnce,
+    given_name,
+    unnested,
+)
 
 _INSERTS: dict[str, Callable[[Table], Any]] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
-_LONGEST_LIST = 512
+
+
+LONGEST_LEASE = 600_000_000
+"""In microseconds. No work is leased for so long: what ends later was given by a clock that is no more, and is over.
+
+After a failover that clock may have been hours ahead, and whoever had the lease may be dead.
+"""
 
 
 @dataclass(slots=True)
@@ -28,106 +60,22 @@ class Unit:
     made_due: Due = Due.NOTHING
 
 
-class Statement:
-    """A statement, compiled when it is first used; values are given in the form the table keeps."""
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock beside all rows; on SQLite, where only one transaction writes, there is nothing to do."""
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        self._statement = statement
-        self._dialect = dialect
+    _share: Statement | None
+    _take: Statement | None
 
-    @cached_property
-    def _compiled(self) -> Compiled:
-        return self._statement.compile(dialect=self._dialect)
+    def share(self, connection: Connection) -> None:
+        """Wait for whoever has it alone."""
+        if self._share is not None:
+            self._share.rows(connection)
 
-    @cached_property
-    def text(self) -> str:
-        """The statement in the engine's words."""
-        return str(self._compiled)
-
-    @cached_property
-    def names(self) -> tuple[str, ...]:
-        """The names of its values, in the order of the text."""
-        return tuple(getattr(self._compiled, "positiontup", None) or ())
-
-    @cached_property
-    def _constants(self) -> dict[str, Any]:
-        return {name: value for name, value in self._compiled.params.items() if value is not None}
-
-    def rows(self, connection: Connection, **values: Any) -> Sequence[Row]:
-        """Run once and return all rows."""
-        return connection.exec_driver_sql(self.text, self._in_order(values)).fetchall()
-
-    def run(self, connection: Connection, **values: Any) -> int:
-        """Run once and return how many rows it touched."""
-        return connection.exec_driver_sql(self.text, self._in_order(values)).rowcount
-
-    def many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> int:
-        """Run for every tuple (in the order of `names`) and return how many rows were touched in all."""
-        return connection.exec_driver_sql(self.text, list(rows)).rowcount if rows else 0
-
-    def _in_order(self, values: dict[str, Any]) -> tuple[Any, ...]:
-        known = {**self._constants, **values}
-        return tuple(known[name] for name in self.names)
-
-
-class Replacement:
-    """An update by id of all that may change in a table, run with whole encoded rows."""
-
-    def __init__(self, table: Table, dialect: Dialect) -> None:
-        (identity,) = table.primary_key.columns
-        changed = _named(changing(table))
-        self._columns = [column.name for column in table.columns]
-        self._identity = identity.name
-        self._statement = Statement(update(table).values(changed).where(identity == bindparam("identity")), dialect)
-
-    def many(self, connection: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
-        """Replace every stored row by the one of the same id; the rows have all columns but those at the end."""
-        if rows:
-            self._statement.many(connection, [self._in_order(row) for row in rows])
-
-    @cached_property
-    def _in_order(self) -> Callable[[tuple[Any, ...]], tuple[Any, ...]]:
-        names = (self._identity if name == "identity" else name for name in self._statement.names)
-        return itemgetter(*map(self._columns.index, names))
-
-
-class ListStatement:
-    """A statement over a list of values, compiled for a few lengths.
-
-    Lists are filled up to the next power of two by repeating the last value, which an `IN` does not notice: so the
-    engine sees ten texts in all and keeps them prepared.
-    """
-
-    def __init__(self, build: Callable[[list[Any]], ClauseElement], dialect: Dialect) -> None:
-        self._build = build
-        self._dialect = dialect
-        self._by_length: dict[int, Statement] = {}
-
-    def rows(self, connection: Connection, items: Iterable[Any], **values: Any) -> list[Row]:
-        """Run for all items and return all rows, in order only within 512 items."""
-        found: list[Row] = []
-        for statement, filled in self._parts(items):
-            found.extend(statement.rows(connection, **filled, **values))
-        return found
-
-    def run(self, connection: Connection, items: Iterable[Any], **values: Any) -> int:
-        """Run for all items and return how many rows were touched."""
-        return sum(statement.run(connection, **filled, **values) for statement, filled in self._parts(items))
-
-    def _parts(self, items: Iterable[Any]) -> Iterable[tuple[Statement, dict[str, Any]]]:
-        everything = list(items)
-        for start in range(0, len(everything), _LONGEST_LIST):
-            part = everything[start : start + _LONGEST_LIST]
-            length = 1 << (len(part) - 1).bit_length()
-            part.extend(part[-1:] * (length - len(part)))
-            yield self._for_length(length), {f"item_{place}": item for place, item in enumerate(part)}
-
-    def _for_length(self, length: int) -> Statement:
-        statement = self._by_length.get(length)
-        if statement is None:
-            names: list[Any] = [bindparam(f"item_{place}") for place in range(length)]
-            statement = self._by_length[length] = Statement(self._build(names), self._dialect)
-        return statement
+    def take(self, connection: Connection) -> None:
+        """Wait for everybody else."""
+        if self._take is not None:
+            self._take.rows(connection)
 
 
 class Sql:
@@ -135,44 +83,103 @@ class Sql:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
+        self._has_arrays = dialect.name == "postgresql"
         self.new = _INSERTS[dialect.name]
 
     def one(self, statement: ClauseElement) -> Statement:
         """Compile a statement."""
-        return Statement(statement, self._dialect)
+        return Statement(lambda: statement, self._dialect)
 
-    def listed(self, build: Callable[[list[Any]], ClauseElement]) -> ListStatement:
-        """Compile a statement whose `IN` takes a list: `build` is given the list's parameters."""
-        return ListStatement(build, self._dialect)
+    def listed(self, build: Callable[[Among], ClauseElement]) -> Listed:
+        """Compile a statement over a list: `build` is given what says that a column is in it."""
+        return (ListAsArray if self._has_arrays else ListOfValues)(build, self._dialect)
 
-    def by_ids(self, column: Column[Any], columns: Sequence[Column[Any]], *, lock: bool = False) -> ListStatement:
+    def each(self, columns: Sequence[Column[Any]], build: Callable[[Given], ClauseElement]) -> Each:
+        """Compile a statement to run for many rows of values: `build` is given those of one row, by column."""
+        if self._has_arrays:
+            return AllAtOnce(columns, Statement(lambda: build(unnested(columns).c), self._dialect))
+        kinds = {column.name: column.type for column in columns}
+
+        def make() -> ClauseElement:
+            return build({name: bindparam(given_name(name), type_=kind) for name, kind in kinds.items()})
+
+        return EachByItself(list(kinds), Statement(make, self._dialect))
+
+    def by_ids(self, column: Column[Any], columns: Sequence[Column[Any]], *, lock: bool = False) -> Listed:
         """Select `columns` where `column` is in a list; `lock` keeps the rows until the transaction ends."""
 
-        def build(items: list[Any]) -> ClauseElement:
-            found = select(*columns).where(column.in_(items))
-            return found.order_by(column).with_for_update() if lock else found
+        def build(items: Among) -> ClauseElement:
+            found = select(*columns).where(items(column))
+            return found.order_by(column).with_for_update(key_share=True) if lock else found
 
         return self.listed(build)
 
-    def insert(self, table: Table) -> Statement:
+    def insert(self, table: Table) -> Each:
         """Insert rows of all columns; a row that clashes with a stored one is left out of the count."""
-        return self.one(self.new(table).values(_named(table.columns)).on_conflict_do_nothing())
+        return self._inserting(table, lambda new: new.on_conflict_do_nothing())
 
-    def upsert(self, table: Table) -> Statement:
+    def upsert(self, table: Table) -> Each:
         """Insert rows of all columns, or replace what is not fixed of the stored one."""
-        new = self.new(table).values(_named(table.columns))
-        changed = {column.name: new.excluded[column.name] for column in changing(table)}
-        return self.one(new.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed))
 
-    def replace(self, table: Table) -> Replacement:
-        """Update by id all that is not fixed."""
-        return Replacement(table, self._dialect)
+        def replacing(new: Any) -> Any:
+            changed = {column.name: new.excluded[column.name] for column in changing(table)}
+            return new.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=changed)
+
+        return self._inserting(table, replacing)
+
+    def lock(self, number: int) -> "Lock":
+        """Make a lock that transactions of all processes share or have alone, until they end."""
+        if not self._has_arrays:
+            return Lock(None, None)
+        return Lock(
+            self.one(select(func.pg_advisory_xact_lock_shared(number))),
+            self.one(select(func.pg_advisory_xact_lock(number))),
+        )
+
+    def _inserting(self, table: Table, finish: Callable[[Any], Any]) -> Each:
+        if not self._has_arrays:
+            given: dict[str, Any] = {column.name: bindparam(column.name) for column in table.columns}
+            return ValuesAtOnce(Statement(lambda: finish(self.new(table).values(given)), self._dialect))
+        new, names = self.new(table), [column.name for column in table.columns]
+
+        def build(given: Given) -> ClauseElement:
+            return finish(new.from_select(names, select(*given.values())))  # type: ignore[no-any-return]  # `new` is of the engine's own class.
+
+        return self.each(list(table.columns), build)
+
+    def _of_values(self, columns: Sequence[Column[Any]], build: Callable[[Given], ClauseElement]) -> Statement:
+        """Compile a statement over `VALUES`, whose columns SQLite numbers."""
+        shown: list[Any] = [
+            literal_column(f"column{place}").label(column.name) for place, column in enumerate(columns, 1)
+        ]
+        values = text(f"(VALUES ({', '.join('?' * len(columns))}))")
+        given = select(*shown).select_from(values).subquery("given")
+        return Statement(lambda: build({column.name: given.c[column.name] for column in columns}), self._dialect)
+
+    def replace(self, table: Table) -> Each:
+        """Update by id all that is not fixed, with rows of all columns but those at the end that a noun has not.
+
+        A lease that was renewed meanwhile stays as long as it is: a row may take it or give it up, but not shorten it.
+        """
+        (identity,) = table.primary_key.columns
+        columns = [identity, *changing(table)]
+
+        def build(given: Given) -> ClauseElement:
+            changed = {column.name: given[column.name] for column in changing(table)}
+            if "lease_until" in changed:
+                changed["lease_until"] = _longer(table.c.lease_until, changed["lease_until"])
+            return update(table).values(changed).where(identity == given[identity.name])
+
+        names = table.columns.keys()
+        each = self.each(columns, build) if self._has_arrays else ValuesAtOnce(self._of_values(columns, build))
+        return Chosen(each, [names.index(column.name) for column in columns])
+
+
+def _longer(stored: ColumnElement[Any], given: ColumnElement[Any]) -> ColumnElement[Any]:
+    is_longer = stored > given, stored - literal_column(str(LONGEST_LEASE)) <= given
+    return case((and_(given.is_not(None), *is_longer), stored), else_=given)
 
 
 def changing(table: Table) -> list[Column[Any]]:
     """Return the columns that an update writes."""
     return [column for column in table.columns if not column.info["fixed"]]
-
-
-def _named(columns: Iterable[Column[Any]]) -> dict[str, Any]:
-    return {column.name: bindparam(column.name) for column in columns}

@@ -1,7 +1,8 @@
 """The store: `bridge.ports.Store` over any engine. Writes go through group commit, reads through a few threads."""
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
 from typing import Concatenate, ParamSpec, TypeVar
@@ -10,6 +11,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError
 
 from bridge.core.errors import StoreBusy, StoreError
+from bridge.core.meters import Meter, Spending
 from bridge.core.model import (
     Account,
     Attempt,
@@ -53,14 +55,18 @@ from bridge.store._erase import Erase, Erasure
 from bridge.store._group import GroupCommit, Operation
 from bridge.store._inbound import Inbound
 from bridge.store._lanes import LaneClaim, Lanes
+from bridge.store._meters import Meters
 from bridge.store._prune import Limits, Prune
 from bridge.store._reads import Reads
 from bridge.store._replays import Replays
-from bridge.store._settle import Again, Lease, Settles
+from bridge.store._settle import Again, Lease, Renewal, Settles
 from bridge.store._sql import Sql
 from bridge.store._stats import Stats
 from bridge.store._types import to_micros
 from bridge.store._writes import Accepts, Records
+
+_FULL_FOR_S = 10.0
+"""How long after a write for which there was no room a store counts as full."""
 
 P = ParamSpec("P")
 Found = TypeVar("Found")
@@ -71,12 +77,13 @@ class SqlStore:
 
     Args:
         database: the open engine; it is closed with the store.
-        clock: lease time.
+        clock: lease time, where it is not the database's own.
         readers: how many reads run at once.
         max_waiting: items that may wait to be written; more are refused with `StoreBusy`.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, readers: int, max_waiting: int) -> None:
+    def __init__(self, database: Database, clock: Clock | None, *, readers: int, max_waiting: int) -> None:
+        clock = clock or database.clock
         sql = Sql(database.dialect)
         records = Records(sql, clock)
         accepts, claims, lanes = Accepts(sql, records), Claims(sql, clock), Lanes(sql, clock)
@@ -94,22 +101,31 @@ class SqlStore:
         self._replay_some = Operation(self._replays.send)
         self._erasing = Erase(sql, records)
         self._erase = Operation(self._erasing.erase)
-        self._lease = Operation(settles.lease)
+        self._renew = Operation(settles.renew)
+        self._lease = Operation(settles.lease, rank=1)
+        self._spend = Operation(Meters(sql, clock).spend, rank=2)
         self._delete = Operation(self._prune.delete)
         self._wakes: list[Callable[[Due], None]] = []
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="bridge-store-reader")
         self._loop = asyncio.get_running_loop()
         self._group = GroupCommit(database, self._loop, self._wake, max_waiting=max_waiting)
+        self._listening: asyncio.Task[None] | None = None
         self._closed = False
 
+    @property
+    def shared(self) -> bool:
+        """See `bridge.ports.Store.shared`."""
+        return self._database.shared
+
     async def start(self) -> None:
-        """Start the writer."""
+        """Start the writer, and hear what other processes do."""
         await asyncio.to_thread(self._group.start)
+        self._listening = asyncio.create_task(self._database.listen(self._wake))
 
     async def accept(self, items: Sequence[Acceptance], now: datetime) -> list[Accepted]:
         """See `bridge.ports.Store.accept`. `StoreBusy` also says that a row of a write did not fit: look again."""
-        at = to_micros(now)
-        return await self._group.submit(self._accept, [(item, at) for item in items])
+        at, weight = to_micros(now), sum(len(item.event.body) for item in items)
+        return await self._group.submit(self._accept, [(item, at) for item in items], weight=weight)
 
     async def record(self, writes: Sequence[Write]) -> list[bool]:
         """See `bridge.ports.Store.record`; False also when a unique value (a partner's id, a sequence) is taken."""
@@ -127,6 +143,11 @@ class SqlStore:
     ) -> list[ClaimedDelivery]:
         """See `bridge.ports.Store.claim_deliveries`."""
         return (await self._group.submit(self._claim_deliveries, [LaneClaim(now, lane, rooms, lease)]))[0]
+
+    async def renew(self, commands: Collection[str], deliveries: Collection[str], lease: timedelta) -> None:
+        """See `bridge.ports.Store.renew`."""
+        if commands or deliveries:
+            await self._group.submit(self._renew, [Renewal(commands, deliveries, lease)])
 
     async def settle(self, items: Sequence[Settlement]) -> list[Settled]:
         """See `bridge.ports.Store.settle`."""
@@ -156,24 +177,37 @@ class SqlStore:
         """See `bridge.ports.Store.concerned`."""
         return await self._read(self._erasing.concerned, subject_id)
 
-    async def lease(self, name: str, holder: str, seconds: float) -> bool:
+    def clock(self) -> datetime:
+        """See `bridge.ports.Store.clock`."""
+        return self._clock()
+
+    async def lease(self, name: str, holder: str, seconds: float, *, longest: float = 600.0) -> bool:
         """See `bridge.ports.Store.lease`."""
-        return (await self._group.submit(self._lease, [Lease(name, holder, seconds)]))[0]
+        return (await self._group.submit(self._lease, [Lease(name, holder, seconds, longest)]))[0]
+
+    async def spend(self, meters: Sequence[Meter], *, yields: bool = False) -> Sequence[float]:
+        """See `bridge.ports.Store.spend`."""
+        return (await self._group.submit(self._spend, [Spending(meters, yields)]))[0]
 
     async def prune(
         self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
-    ) -> int:
-        """See `bridge.ports.Store.prune`. Posts go with all that is theirs, at most `limit` rows a table and call."""
+    ) -> AsyncIterator[int]:
+        """See `bridge.ports.Store.prune`. Posts go with all that is theirs; each table is gone through once."""
         limits = Limits(events_before, attempts_before, posts_before, self._clock())
-        gone = 0
         for table in self._prune.tables:
             doomed = await self._read(self._prune.find, table, limits, limit)
-            if doomed.keys:
-                gone += (await self._group.submit(self._delete, [doomed]))[0]
-        return gone
+            while doomed.keys:
+                [gone] = await self._group.submit(self._delete, [doomed])
+                yield gone
+                # Where nothing went all came back to life meanwhile: the next call looks again.
+                if len(doomed.keys) < limit or not gone:
+                    break
+                doomed = await self._read(self._prune.find, table, limits, limit, doomed.reached)
 
     async def writable(self) -> bool:
-        """See `bridge.ports.Store.writable`."""
+        """See `bridge.ports.Store.writable`; on a full disk a small write may find room, which proves nothing."""
+        if time.monotonic() - self._group.full_at < _FULL_FOR_S:
+            return False
         try:
             return await self.lease("writable", "store", 0)
         except StoreError:
@@ -308,6 +342,9 @@ class SqlStore:
         if self._closed:
             return
         self._closed = True
+        if self._listening is not None:
+            self._listening.cancel()
+            await asyncio.gather(self._listening, return_exceptions=True)
         await asyncio.to_thread(self._close)
 
     def _close(self) -> None:
@@ -324,11 +361,20 @@ class SqlStore:
 
     def _read_now(self, read: Callable[Concatenate[Connection, P], Found], *args: P.args, **kwargs: P.kwargs) -> Found:
         try:
-            with self._database.reading() as connection:
-                return read(connection, *args, **kwargs)
+            try:
+                return self._read_once(read, *args, **kwargs)
+            except DBAPIError as error:
+                if not error.connection_invalidated:
+                    raise
+                # It was cut while nobody used it, and with it all that were kept: the next one is new.
+                return self._read_once(read, *args, **kwargs)
         except DBAPIError as error:
             meaning = self._database.translate(error)
             raise meaning if isinstance(meaning, StoreError) else StoreBusy(*meaning.args) from error
+
+    def _read_once(self, read: Callable[Concatenate[Connection, P], Found], *args: P.args, **kwargs: P.kwargs) -> Found:
+        with self._database.reading() as connection:
+            return read(connection, *args, **kwargs)
 
     def _wake(self, made_due: Due) -> None:
         for wake in self._wakes:

@@ -4,26 +4,16 @@ A column has the name of the noun's field it keeps, in the same order. Indexes a
 write pays for them; those over a time of birth are only appended to, which costs next to nothing, and serve retention.
 """
 
-from sqlalchemy import (
-    Column,
-    Float,
-    ForeignKey,
-    Index,
-    Integer,
-    LargeBinary,
-    Table,
-    Text,
-    and_,
-)
+from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, Table, and_
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import AccountState, AttemptOutcome, CommandKind, Intent, Lane, PostState, WorkState
-from bridge.store._columns import column, partial
+from bridge.store._columns import WORDS, column, partial
 from bridge.store._columns import has_body as has_body
 from bridge.store._columns import in_state as in_state
 from bridge.store._columns import metadata as metadata
 from bridge.store._columns import word as word
-from bridge.store._types import Flag, Instant, JsonText, JsonTuple, Targets, Word
+from bridge.store._types import Body, Flag, Instant, JsonText, JsonTuple, Targets, Word
 
 events = Table(
     "events",
@@ -37,7 +27,7 @@ events = Table(
     column("intent", Word(Intent)),
     column("received_at", Instant),
     column("content_type"),
-    column("body", LargeBinary),
+    column("body", Body),
     column("request", JsonText),
     column("external_id", null=True),
     column("object_id", null=True),
@@ -99,7 +89,7 @@ commands = Table(
     "commands",
     metadata,
     column("id", primary=True),
-    Column("post_id", Text, ForeignKey("posts.id"), nullable=False, info={"fixed": True}),
+    Column("post_id", WORDS, ForeignKey("posts.id"), nullable=False, info={"fixed": True}),
     column("number", Integer, fixed=True),
     column("kind", Word(CommandKind), fixed=True),
     column("partner"),
@@ -246,7 +236,7 @@ partial("objects_event", objects.c.event_id, where=objects.c.event_id.is_not(Non
 lookups = Table(
     "lookups",
     metadata,
-    Column("id", Text, ForeignKey("events.id"), primary_key=True, nullable=False, info={"fixed": True}),
+    Column("id", WORDS, ForeignKey("events.id"), primary_key=True, nullable=False, info={"fixed": True}),
     column("source", fixed=True),
     column("wanted", JsonText),
     column("due_at", Instant),
@@ -301,7 +291,7 @@ partial("outbound_post", outbound_events.c.post_id, where=outbound_events.c.post
 outbound_bodies = Table(
     "outbound_bodies",
     metadata,
-    Column("outbound_id", Text, ForeignKey("outbound_events.id"), primary_key=True, nullable=False),
+    Column("outbound_id", WORDS, ForeignKey("outbound_events.id"), primary_key=True, nullable=False),
     column("format", primary=True),
     column("body", LargeBinary),
     sqlite_with_rowid=False,
@@ -311,7 +301,7 @@ deliveries = Table(
     "deliveries",
     metadata,
     column("id", primary=True),
-    Column("outbound_id", Text, ForeignKey("outbound_events.id"), nullable=False, info={"fixed": True}),
+    Column("outbound_id", WORDS, ForeignKey("outbound_events.id"), nullable=False, info={"fixed": True}),
     column("type", fixed=True),
     column("destination_kind", fixed=True),
     column("destination", fixed=True),
@@ -368,6 +358,7 @@ messages = Table(
     column("version", Integer),
 )
 Index("messages_event", messages.c.event_id)
+partial("messages_until", messages.c.address_until, where=messages.c.address_until.is_not(None))
 
 replays = Table(
     "replays",
@@ -394,4 +385,12 @@ leases = Table(
     column("name", primary=True),
     column("holder"),
     column("until", Instant),
+)
+
+meters = Table(
+    "meters",
+    metadata,
+    column("name", primary=True),
+    column("free_at", Instant),
+    column("wanted_until", Instant),
 )

@@ -1,8 +1,9 @@
-"""How values are written: instants as microseconds, JSON as text, words of closed sets as text, targets as JSON.
+"""How values are written: instants as microseconds, JSON as text, words as text, targets as JSON, large bodies packed.
 
 Each type has `encode` and `decode` for values that are not None; SQLAlchemy and the row codecs use the same two.
 """
 
+import zlib
 from collections.abc import Callable
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
@@ -11,9 +12,10 @@ from operator import attrgetter
 from typing import Any, get_args
 
 import orjson
-from sqlalchemy import BigInteger, Boolean, Dialect, Text, TypeDecorator
+from sqlalchemy import BigInteger, Boolean, Dialect, LargeBinary, TypeDecorator
 
 from bridge.core.model import Target
+from bridge.store._columns import WORDS
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -67,6 +69,30 @@ def _from_object(shown: dict[str, Any]) -> Target:
     return Target(**shown)
 
 
+_PACKED = b"\x00zlib\x00"
+"""What a packed body begins with. One that itself begins so is packed whatever its size: so there is no doubt."""
+_LARGE = 65_536
+_LEVEL = 1
+"""Of JSON it leaves about two fifths, at 40 MB/s; level 3 takes half as long again for a fortieth less."""
+
+
+def pack(body: bytes) -> bytes:
+    """Return a body as it is kept: one over 64 KB is compressed, where that makes it smaller."""
+    if len(body) <= _LARGE and not body.startswith(_PACKED):
+        return body
+    packed = _PACKED + zlib.compress(body, _LEVEL)
+    return packed if len(packed) < len(body) or body.startswith(_PACKED) else body
+
+
+def unpack(kept: bytes) -> bytes:
+    """Return the body that `pack` got.
+
+    What is unpacked has a bound, though none is set here: `pack` alone writes the mark, and what it packed had been
+    taken uncompressed, within `server.max_body`. No sender's bytes can pass for packed ones.
+    """
+    return zlib.decompress(memoryview(kept)[len(_PACKED) :]) if kept.startswith(_PACKED) else kept
+
+
 def _to_json(value: Any) -> str:
     return orjson.dumps(value).decode()
 
@@ -78,7 +104,7 @@ def _tuple_from_json(text: str) -> tuple[Any, ...]:
 class _Converted(TypeDecorator[Any]):
     """A type that says how a value that is not None is written and read; `Codec` uses the two functions directly."""
 
-    impl: Any = Text
+    impl: Any = WORDS
     cache_ok = True
     encode: Callable[[Any], Any]
     decode: Callable[[Any], Any]
@@ -123,6 +149,15 @@ class Targets(_Converted):
     cache_ok = True
     encode = staticmethod(targets_to_text)
     decode = staticmethod(targets_from_text)
+
+
+class Body(_Converted):
+    """Bytes of any size; many of them are packed."""
+
+    impl = LargeBinary
+    cache_ok = True
+    encode = staticmethod(pack)
+    decode = staticmethod(unpack)
 
 
 class Word(_Converted):

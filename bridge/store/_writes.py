@@ -9,13 +9,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Update, bindparam, delete, func, null, or_, select, update
+from sqlalchemy import Update, bindparam, delete, func, null, select, update
 from sqlalchemy.sql import ClauseElement
 
 from bridge.core.endpoints import REPLY, destination_of
 from bridge.core.errors import FailureReason
 from bridge.core.model import Endpoint, Lane, WorkState, Write
 from bridge.ports import Acceptance, Accepted, Clock
+from bridge.store._claims import is_free
 from bridge.store._engine import Clash
 from bridge.store._plan import VERSIONED, Plan, Rows, Told
 from bridge.store._rows import (
@@ -36,7 +37,8 @@ from bridge.store._rows import (
     REPLAYS,
     Codec,
 )
-from bridge.store._sql import Sql, Statement, Unit
+from bridge.store._sql import Sql, Unit
+from bridge.store._statements import Among, Each
 from bridge.store._tables import (
     deliveries,
     endpoints,
@@ -65,6 +67,10 @@ _CODECS: dict[str, Codec[Any]] = {
 }
 
 
+_ENDS = 0x656E_6473
+"""The lock of whoever ends all that is sent to an endpoint: "ends" in ASCII."""
+
+
 class VersionedTable:
     """The statements that write one table whose rows have versions."""
 
@@ -91,11 +97,14 @@ class VersionedTable:
             if self._has_place:
                 new = [(*values, places[values[0]]) for values in new]
             insert_all(unit, self._insert, new)
-        if rows.replaced:
-            self._replace.many(unit.connection, [encode(row) for row in rows.replaced.values()])
+        # A partner's id may go from one post to another in one write: it is given up before it is taken.
+        taking = [row for row in rows.replaced.values() if getattr(row, "partner_id", None) is not None]
+        giving_up = [row for row in rows.replaced.values() if getattr(row, "partner_id", None) is None]
+        for changed in (giving_up, taking):
+            self._replace.many(unit.connection, [encode(row) for row in changed])
 
 
-def insert_all(unit: Unit, insert: Statement, rows: list[tuple[Any, ...]]) -> None:
+def insert_all(unit: Unit, insert: Each, rows: list[tuple[Any, ...]]) -> None:
     """Insert rows; raises `Clash` when one of them was there already."""
     if rows and insert.many(unit.connection, rows) != len(rows):
         raise Clash
@@ -114,11 +123,12 @@ class Records:
         self._insert_body = sql.insert(outbound_bodies)
         own = messages.c
         self._messages_of = sql.by_ids(own.event_id, [own.event_id, own.source, own.id])
-        self._drop_endpoints = sql.listed(lambda names: delete(endpoints).where(endpoints.c.name.in_(names)))
-        self._free_keys = sql.listed(lambda ids: update(events).values(key=null()).where(events.c.id.in_(ids)))
+        self._drop_endpoints = sql.listed(lambda names: delete(endpoints).where(names(endpoints.c.name)))
+        self._free_keys = sql.listed(lambda ids: update(events).values(key=null()).where(ids(events.c.id)))
         self._last_told = sql.listed(_last_told)
         self._kill = sql.listed(_kill)
         self._kill_all = sql.listed(_kill_all)
+        self._ends = sql.lock(_ENDS)
         self._decoded: dict[tuple[Any, ...], Endpoint] = {}
 
     def record(self, unit: Unit, writes: Sequence[Write]) -> list[bool]:
@@ -130,6 +140,7 @@ class Records:
 
     def plan(self, unit: Unit, writes: Sequence[Write]) -> Plan:
         """Read all that is needed to plan these writes."""
+        self._lock_endpoints(unit, writes)
         rows = self.endpoints(unit) if any(write.events for write in writes) else {}
         return Plan(self._stored(unit, writes), rows, self._followers_of(unit, writes, rows))
 
@@ -148,6 +159,17 @@ class Records:
         self.send(unit, plan.told)
         self.free_keys(unit, plan.free_keys)
         unit.made_due |= plan.made_due
+
+    def keep_endpoints(self, unit: Unit) -> None:
+        """Let nobody end all that an endpoint is sent until this transaction is over: what it makes would be left."""
+        self._ends.share(unit.connection)
+
+    def _lock_endpoints(self, unit: Unit, writes: Sequence[Write]) -> None:
+        """Let no delivery be made for an endpoint while another process ends all that it is sent."""
+        if any(write.kill_deliveries_of or write.drop_endpoints for write in writes):
+            self._ends.take(unit.connection)
+        elif any(write.events for write in writes):
+            self.keep_endpoints(unit)
 
     def _take_names(self, unit: Unit, made: dict[str, Endpoint]) -> None:
         """Let a new endpoint that has the name of one that is gone go on with its sequence, which was told.
@@ -195,18 +217,17 @@ class Records:
         return found
 
 
-def _last_told(subjects: list[Any]) -> ClauseElement:
+def _last_told(subjects: Among) -> ClauseElement:
     told = outbound_events.c
-    return select(told.subject, func.max(told.sequence)).where(told.subject.in_(subjects)).group_by(told.subject)
+    return select(told.subject, func.max(told.sequence)).where(subjects(told.subject)).group_by(told.subject)
 
 
-def _kill(names: list[Any]) -> ClauseElement:
+def _kill(names: Among) -> ClauseElement:
     """End due deliveries of endpoints, but not those that somebody is making right now: their claimant settles them."""
-    is_free = or_(deliveries.c.lease_until.is_(None), deliveries.c.lease_until <= bindparam("clock"))
-    return _kill_all(names).where(is_free)
+    return _kill_all(names).where(is_free(deliveries))
 
 
-def _kill_all(names: list[Any]) -> Update:
+def _kill_all(names: Among) -> Update:
     """End due deliveries of endpoints; whoever makes one of them finds that it is not his any more."""
     return (
         update(deliveries)
@@ -220,7 +241,7 @@ def _kill_all(names: list[Any]) -> Update:
         .where(
             in_state(deliveries.c.state, WorkState.DUE),
             in_state(deliveries.c.lane, *Lane),
-            deliveries.c.destination.in_(names),
+            names(deliveries.c.destination),
         )
     )
 

@@ -8,20 +8,40 @@ import fcntl
 import os
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
-from sqlalchemy import URL, Connection, Dialect, Engine, create_engine, delete, event, null, update
+from sqlalchemy import (
+    URL,
+    Connection,
+    Dialect,
+    Engine,
+    PoolProxiedConnection,
+    create_engine,
+    delete,
+    event,
+    null,
+    update,
+)
 from sqlalchemy.exc import DBAPIError
 
 from bridge.core.errors import StoreBusy, StoreError, StoreFull
 from bridge.core.model import WorkState
+from bridge.ports import Due
 from bridge.store._engine import Clash
-from bridge.store._schema import is_current, make_current
+from bridge.store._schema import is_usable, make_current
 from bridge.store._tables import commands, deliveries, in_state, leases, lookups, messages
+from bridge.store._wal import LONG, WriteAheadLog
 
+# Of what is neither text nor a number the driver asks each time how to adapt it, which takes longer than to bind it.
+sqlite3.register_adapter(type(None), {}.get)  # type: ignore[arg-type]  # A builtin: a function of ours costs as much.
+sqlite3.register_adapter(bytes, bytes)
+
+_OLDEST = (3, 33, 0)
+"""The first SQLite that has UPDATE ... FROM."""
 _LOCK_WAIT_S = 30.0
 _PRAGMAS = {
     "busy_timeout": 5_000,
@@ -31,9 +51,7 @@ _PRAGMAS = {
     "temp_store": "MEMORY",
     # What is deleted is overwritten: else the free places of the file would keep what somebody had erased.
     "secure_delete": "ON",
-    # The log is copied into the database every 16 MB, and cut to that size.
-    "wal_autocheckpoint": 4_000,
-    "journal_size_limit": 16_777_216,
+    "journal_size_limit": LONG,
 }
 _MEANINGS: dict[int, type[StoreError | Clash]] = {
     sqlite3.SQLITE_CONSTRAINT_UNIQUE: Clash,
@@ -54,17 +72,21 @@ class SqliteDatabase:
 
     Raises:
         StoreError: another process holds the file; it is missing or not up to date and `create` is False; it was made
-            by a newer bridge; it cannot be opened.
+            by a newer bridge; it cannot be opened; SQLite is too old.
     """
 
+    shared = False
+
     def __init__(self, url: URL, *, create: bool, readers: int) -> None:
-        path = _path_of(url)
+        place, path = _located(url)
         if not create and not path.exists():
-            raise StoreError(f"there is no database {path}")
+            raise StoreError(f"there is no database {url.database}")
+        self._opened_at, self._opened_s = datetime.now(UTC), time.monotonic()
         self._lock = _FileLock(path)
         self._lock.take(wait_s=0)
-        self._writer = _engine(url, "BEGIN IMMEDIATE", connections=1, cache_kib=32_768)
-        self._reader = _engine(url, "BEGIN", connections=readers, cache_kib=4_096)
+        self._log = WriteAheadLog(path)
+        self._writer = _engine(place, "BEGIN IMMEDIATE", connections=1, cache_kib=32_768, log=self._log)
+        self._reader = _engine(place, "BEGIN", connections=readers, cache_kib=4_096)
         self.dialect: Dialect = self._writer.dialect
         try:
             self._prepare(path, create=create)
@@ -72,33 +94,55 @@ class SqliteDatabase:
             self.close()
             raise
 
+    def clock(self) -> datetime:
+        """Return the wall's time at the opening and what has passed since.
+
+        A lease ends by this clock and is renewed by the monotonic one: if the wall's clock were put forward, work that
+        is under way would count as given up, and be taken again. No other process looks at this clock, and what has a
+        lease in the file is released at the opening.
+        """
+        return self._opened_at + timedelta(seconds=time.monotonic() - self._opened_s)
+
     def writing(self) -> AbstractContextManager[Connection]:
         """Open the writer's connection."""
         return self._writer.connect()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
-        """Borrow a reading connection in one snapshot."""
-        with self._reader.connect() as connection, connection.begin():
+        """Borrow a reading connection in one snapshot; while reads keep the log from being cut, after a wait."""
+        with self._log.gate.passed(), self._reader.connect() as connection, connection.begin():
             yield connection
 
     def translate(self, error: DBAPIError) -> StoreError | Clash:
         """Say what an error means, by SQLite's extended code, else by its primary one."""
-        return _translate(error)
+        return _meaning(error.orig)
+
+    def is_transient(self, _error: DBAPIError) -> bool:
+        """Say no: nobody else writes."""
+        return False
+
+    def notify(self, _connection: Connection, _due: Due) -> None:
+        """Do nothing: nobody else works."""
+
+    async def listen(self, _woken: Callable[[Due], None]) -> None:
+        """Return at once: nobody else works."""
 
     def scrub(self) -> None:
         """Write the log into the file and cut it, for it has pages as they were before something was deleted.
 
         Raises:
             StoreBusy: a long read or write was in the way.
+            StoreError: the disk is full, or refused.
         """
         connection = self._reader.raw_connection()
         try:
-            # A pragma of its own, outside any transaction.
-            [busy, *_] = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            # Pragmas of its own, outside any transaction.
+            is_cut = self._log.cut(_driver(connection))
+        except sqlite3.DatabaseError as error:
+            raise _meaning(error) from error
         finally:
             connection.close()
-        if busy:
+        if not is_cut:
             raise StoreBusy("the log of the database could not be cut, because it is in use")
 
     def close(self) -> None:
@@ -111,7 +155,7 @@ class SqliteDatabase:
         with _explained(path), self._writer.begin() as connection:
             if create:
                 make_current(connection)
-            elif not is_current(connection):
+            elif not is_usable(connection):
                 raise StoreError(f"{path} is not up to date; run `bridge migrate`")
             for table in (commands, deliveries, lookups):
                 leased = in_state(table.c.state, WorkState.DUE), table.c.lease_until.is_not(None)
@@ -130,15 +174,15 @@ def migrate_sqlite(url: URL) -> bool:
     Raises:
         StoreError: as `SqliteDatabase`.
     """
-    path = _path_of(url)
-    engine, lock = _engine(url, "BEGIN IMMEDIATE", connections=1, cache_kib=4_096), _FileLock(path)
+    place, path = _located(url)
+    engine, lock = _engine(place, "BEGIN IMMEDIATE", connections=1, cache_kib=4_096), _FileLock(path)
     try:
         with _explained(path):
             if path.exists() and _has_present_schema(engine):
                 return False
             lock.take(wait_s=_LOCK_WAIT_S)
             with engine.begin() as connection:
-                changed = not is_current(connection)
+                changed = not is_usable(connection)
                 make_current(connection)
             return changed
     finally:
@@ -148,19 +192,34 @@ def migrate_sqlite(url: URL) -> bool:
 
 def _has_present_schema(engine: Engine) -> bool:
     with engine.begin() as connection:
-        return is_current(connection)
+        return is_usable(connection)
 
 
-def _path_of(url: URL) -> Path:
+def _located(url: URL) -> tuple[URL, Path]:
+    """Find the file itself: SQLite keeps its log beside that, and whoever comes by another name must meet our lock.
+
+    Raises:
+        StoreError: the URL names no file; SQLite is too old for any.
+    """
+    if sqlite3.sqlite_version_info < _OLDEST:
+        raise StoreError(f"bridge needs SQLite 3.33 or newer; this Python has {sqlite3.sqlite_version}")
     if not url.database or url.database == ":memory:":
         raise StoreError("the database must be a file: sqlite:///PATH")
-    return Path(url.database)
+    try:
+        path = Path(url.database).resolve()
+    except RuntimeError as error:
+        raise StoreError(f"the symbolic links of {url.database} lead to no file") from error
+    return url.set(database=str(path)), path
 
 
-def _translate(error: DBAPIError) -> StoreError | Clash:
-    code = getattr(error.orig, "sqlite_errorcode", 0)
+def _meaning(error: BaseException | None) -> StoreError | Clash:
+    code = getattr(error, "sqlite_errorcode", 0)
     meaning = _MEANINGS.get(code) or _MEANINGS.get(code & 0xFF) or StoreError
-    return meaning(f"the database refused: {error.orig}")
+    return meaning(f"the database refused: {error}")
+
+
+def _driver(connection: PoolProxiedConnection) -> sqlite3.Connection:
+    return cast(sqlite3.Connection, connection.driver_connection)
 
 
 @contextmanager
@@ -172,8 +231,11 @@ def _explained(path: Path) -> Iterator[None]:
         raise StoreError(f"cannot open the database {path}: {error.orig}") from error
 
 
-def _engine(url: URL, begin: str, *, connections: int, cache_kib: int) -> Engine:
-    """Make an engine whose transactions begin with the given words, not where the driver guesses."""
+def _engine(url: URL, begin: str, *, connections: int, cache_kib: int, log: WriteAheadLog | None = None) -> Engine:
+    """Make an engine whose transactions begin with the given words, not where the driver guesses.
+
+    With `log` it is kept short before each of them, and by nobody else.
+    """
     engine = create_engine(
         url,
         pool_size=connections,
@@ -188,9 +250,13 @@ def _engine(url: URL, begin: str, *, connections: int, cache_kib: int) -> Engine
         for name, value in _PRAGMAS.items():
             connection.execute(f"PRAGMA {name} = {value}")
         connection.execute(f"PRAGMA cache_size = -{cache_kib}")
+        if log is not None:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
 
     @event.listens_for(engine, "begin")
     def emit_begin(connection: Connection) -> None:
+        if log is not None:
+            _keep_short(log, _driver(connection.connection))
         connection.exec_driver_sql(begin)
 
     @event.listens_for(engine, "commit")
@@ -201,6 +267,14 @@ def _engine(url: URL, begin: str, *, connections: int, cache_kib: int) -> Engine
             raise StoreError("the database ended the transaction by itself")
 
     return engine
+
+
+def _keep_short(log: WriteAheadLog, connection: sqlite3.Connection) -> None:
+    """Refuse writes while the log cannot be copied: it must not grow for ever, and what fails must be seen."""
+    try:
+        log.keep_short(connection)
+    except sqlite3.DatabaseError as error:
+        raise _meaning(error) from error
 
 
 class _FileLock:

@@ -9,6 +9,7 @@ from starlette.types import Receive, Scope, Send
 
 from bridge.core.errors import Problem
 from bridge.core.events import wire
+from bridge.core.nul import without_nul
 from bridge.core.tokens import Token, Tokens
 from bridge.flows.act import Actions
 from bridge.flows.endpoints import Endpoints
@@ -135,7 +136,7 @@ class Call:
         if kind != JSON and not kind.endswith(b"+json"):
             raise Problem(415, "unsupported_media_type", "Send the body as application/json.")
         try:
-            fields = orjson.loads(body)
+            fields = orjson.loads(without_nul(body))
         except orjson.JSONDecodeError as error:
             detail = f"The body is not JSON: {error.msg} at offset {error.pos}."
             raise Problem(400, "invalid_json", detail, extra={"offset": error.pos}) from None

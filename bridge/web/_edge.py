@@ -4,17 +4,17 @@ A problem document (RFC 9457): `{"type": "urn:bridge:problem:invalid_request", "
 "status": 422, "detail": "...", "errors": [{"field", "problem", "remedy"}]}`, with more members where they help.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from math import ceil
 from time import perf_counter
 from typing import Any
 
 from starlette.exceptions import HTTPException
-from starlette.routing import BaseRoute, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from bridge.core.errors import Conflict, Problem, StoreError, StoreFull
+from bridge.core.errors import Conflict, Problem, StoreError, storage_problem
 from bridge.core.signing import Unverified
 from bridge.flows import log
 from bridge.metrics import OTHER, Metrics
@@ -23,7 +23,6 @@ from bridge.web._call import Answer, Headers, dump
 
 PROBLEM = b"application/problem+json"
 _SECURITY: Headers = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
-_COME_BACK = timedelta(seconds=5)
 _AT_ONCE = timedelta(seconds=1)
 _REFUSALS = {
     "no_token": "no_token",
@@ -42,6 +41,7 @@ class Edge:
 
     def __init__(self, app: Router, metrics: Metrics, writes_off: Sequence[str] = ()) -> None:
         self._app, self._metrics, self._log = app, metrics, log.bind()
+        self._plain = {(route.path, method): route for route in _plain(app.routes) for method in route.methods or ()}
         off = ", ".join(writes_off).encode()
         self._headers: Headers = (*_SECURITY, (b"bridge-writes-off", off)) if off else _SECURITY
 
@@ -59,7 +59,7 @@ class Edge:
         watched = _Watched(send, self._headers)
         started = perf_counter()
         try:
-            await self._app(scope, receive, watched)
+            await self._route(scope)(scope, receive, watched)
         except Disconnected:
             return
         except Exception as error:  # The outermost step: whatever happened, the caller gets an answer.
@@ -69,6 +69,14 @@ class Edge:
         finally:
             if watched.status:
                 self._count(scope, watched.status, perf_counter() - started)
+
+    def _route(self, scope: Scope) -> ASGIApp:
+        """Return what answers: of a path without placeholders it is known without trying one route after another."""
+        route = self._plain.get((scope["path"], scope["method"]))
+        if route is None:
+            return self._app
+        scope["route"], scope["path_params"] = route, {}
+        return route.app
 
     def _problem(self, scope: Scope, error: Exception) -> Problem:
         """Say what an error means for the caller."""
@@ -96,9 +104,7 @@ class Edge:
     def _storage_problem(self, scope: Scope, error: StoreError) -> Problem:
         self._metrics.storage_error(error)
         log.warning("http.storage_failed", route=_route(scope), method=scope["method"], error=str(error))
-        slug = "storage_full" if isinstance(error, StoreFull) else "storage_unavailable"
-        detail = "The database cannot be used right now. Send the same request again later."
-        return Problem(503, slug, detail, retry_after=_COME_BACK)
+        return storage_problem(error)
 
     def _count(self, scope: Scope, status: int, seconds: float) -> None:
         route, method = _route(scope), scope["method"]
@@ -120,6 +126,10 @@ class _Watched:
             self.status = message["status"]
             message["headers"] = [*message.get("headers", ()), *self._headers]
         await self._send(message)
+
+
+def _plain(routes: Iterable[BaseRoute]) -> Iterator[Route]:
+    return (route for route in routes if isinstance(route, Route) and "{" not in route.path)
 
 
 def _route(scope: Scope) -> str:

@@ -30,11 +30,10 @@ def head_of(scope: Scope) -> Head:
     Raises:
         Problem: 431, they are too large.
     """
-    if sum(len(name) + len(value) for name, value in scope["headers"]) > MOST_HEADERS:
-        detail = f"The headers have more than {MOST_HEADERS} bytes. Send fewer, or shorter ones."
-        raise Problem(431, "headers_too_large", detail)
     headers, length, host, authorization, packed = [], None, "", None, False
+    size = 0
     for name, value in scope["headers"]:
+        size += len(name) + len(value)
         headers.append((str(name, "latin-1"), str(value, "latin-1")))
         if name == b"content-length":
             length = value
@@ -44,6 +43,9 @@ def head_of(scope: Scope) -> Head:
             authorization = headers[-1][1]
         elif name == b"content-encoding" and value.lower() != b"identity":
             packed = True
+    if size > MOST_HEADERS:
+        detail = f"The headers have more than {MOST_HEADERS} bytes. Send fewer, or shorter ones."
+        raise Problem(431, "headers_too_large", detail)
     return Head(tuple(headers), length, host, authorization, packed)
 
 

@@ -40,7 +40,7 @@ def test_a_status_has_a_reason(status, reason):
 
 def test_taking_a_lookup_uses_up_a_try():
     step = a_step()
-    lease(step, a_lookup(attempts=1))
+    lease(step, a_lookup(attempts=1), NOW)
 
     [found] = step.write().lookups
     assert (found.attempts, found.lease_until, found.version) == (2, NOW + LEASE, 4)

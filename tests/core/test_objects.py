@@ -240,6 +240,14 @@ def test_what_is_no_page_of_its_own_is_no_name(url):
     assert names_of("7", url) == ("7",)
 
 
+def test_a_very_long_name_is_short_enough_to_be_found_by():
+    one, other = (f"https://blog.example.com/{letter * 4_000}" for letter in "ab")
+    names = {*names_of("7" * 4_000, one), *names_of("7" * 4_000, other)}
+    assert len(names) == 3
+    assert max(map(len, names)) <= 255
+    assert names_of(one, "")[0] in {*names_of(names_of(one, "")[0], "")}
+
+
 def test_a_change_says_only_what_differs():
     at = datetime(2026, 1, 2, 12, tzinfo=UTC)
     before = {"caption": "a", "media": {"type": "video", "url": "u"}, "scheduled_at": at, "title": "t"}

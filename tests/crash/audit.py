@@ -1,4 +1,4 @@
-"""What must hold after any crash, counted at the partner and at the receiver, and read in the database file."""
+"""What must hold after any crash, counted at the partner and at the receiver, and read in the database."""
 
 import contextlib
 import sqlite3
@@ -8,14 +8,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import orjson
+import psycopg
 
 if TYPE_CHECKING:
+    from tests.crash.replicas import Replicas
     from tests.crash.town import Town
     from tests.fuzz.town import Town as FuzzTown
 
 
-def query(database: Path, sql: str) -> list[tuple[Any, ...]]:
-    """Read the database file beside whoever has it; nothing while it is not there yet."""
+def query(database: Path | str, sql: str) -> list[tuple[Any, ...]]:
+    """Read the database beside whoever has it: a file, nothing while it is not there yet, or a server's by its URL."""
+    if isinstance(database, str):
+        with psycopg.connect(database, connect_timeout=5) as connection:
+            return connection.execute(sql.replace("content ->>", "content::json ->>").encode()).fetchall()
     try:
         with contextlib.closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True, timeout=10)) as connection:
             return connection.execute(sql).fetchall()
@@ -23,13 +28,13 @@ def query(database: Path, sql: str) -> list[tuple[Any, ...]]:
         return []
 
 
-def broken(town: "Town") -> list[str]:
+def broken(town: "Town | Replicas") -> list[str]:
     """Return every promise that does not hold; empty is well."""
     checks = (unanswered, lost_or_doubled, published_wrongly, untold, gaps, left_over)
     return [fault for check in checks for fault in check(town)]
 
 
-def unanswered(town: "Town") -> Iterator[str]:
+def unanswered(town: "Town | Replicas") -> Iterator[str]:
     """In the end every wish was acknowledged, and its event is there with its post."""
     events = {row[0] for row in query(town.database, "select event_id from posts")}
     for wish in town.wishes:
@@ -39,7 +44,7 @@ def unanswered(town: "Town") -> Iterator[str]:
             yield f"{wish.caption} was acknowledged as {wish.event_id} and is gone"
 
 
-def lost_or_doubled(town: "Town") -> Iterator[str]:
+def lost_or_doubled(town: "Town | Replicas") -> Iterator[str]:
     """Each wish is one event, and each of its posts here is one post at the partner, created once."""
     stored = Counter(
         entry.caption for entry in town.simulator.journal.of("create") if entry.worked and not entry.duplicate
@@ -59,7 +64,7 @@ def lost_or_doubled(town: "Town") -> Iterator[str]:
         yield "bridge and the partner know different posts"
 
 
-def published_wrongly(town: "Town") -> Iterator[str]:
+def published_wrongly(town: "Town | Replicas") -> Iterator[str]:
     """Each account of each wish got it once."""
     world = town.simulator.world
     if twice := world.posted_twice():
@@ -70,7 +75,7 @@ def published_wrongly(town: "Town") -> Iterator[str]:
         yield f"published too little or too much: {wanted - went} {went - wanted}"
 
 
-def untold(town: "Town | FuzzTown") -> Iterator[str]:
+def untold(town: "Town | Replicas | FuzzTown") -> Iterator[str]:
     """Every recorded transition has arrived under its webhook-id, with these very bytes and a good signature.
 
     What a receiver never took may be a dead letter; `left_over` looks for those.
@@ -102,7 +107,7 @@ COUNTED = """
 """
 
 
-def gaps(town: "Town | FuzzTown") -> Iterator[str]:
+def gaps(town: "Town | Replicas | FuzzTown") -> Iterator[str]:
     """The sequences recorded of a subject are 1 to n, each one fact, and n is what its row counts."""
     told: dict[tuple[str, str], dict[int, set[str]]] = defaultdict(lambda: defaultdict(set))
     for event_id, body in query(town.database, "select id, body from outbound_events"):
@@ -117,7 +122,7 @@ def gaps(town: "Town | FuzzTown") -> Iterator[str]:
             yield f"{kind} {subject} was told as {dict(sequences)}, up to {last}"
 
 
-def left_over(town: "Town") -> Iterator[str]:
+def left_over(town: "Town | Replicas") -> Iterator[str]:
     """No work is left, none died, and no attempt is open."""
     for table in ("commands", "deliveries"):
         for row in query(town.database, f"select id, state, reason from {table} where state != 'done'"):

@@ -21,8 +21,11 @@ import orjson
 
 from bridge import app
 from bridge.cli import serve
+from bridge.partners.genviral import Genviral
 
 FEEDS = timedelta(milliseconds=100)
+LOOKS = (timedelta(), timedelta(seconds=1))
+"""When a lost create is looked for: here nobody is on the way with one for long, as its process is dead."""
 
 
 class Fuse:
@@ -79,6 +82,7 @@ def run(config: str, log: str, kill: str) -> int:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
+    Genviral.looks = LOOKS
     fuse, build = Fuse(kill), app.build
     app.build = lambda *args, **kwargs: look_often(fuse.fit(build(*args, **kwargs)))
     return serve.run(argparse.Namespace(config=Path(config)))

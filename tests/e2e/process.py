@@ -21,11 +21,13 @@ PATIENCE_S = 30.0
 class Process:
     """One that runs. `log` is what it says, on both streams; `lines` are those of it that are JSON."""
 
-    def __init__(self, log: Path, *arguments: str, environ: Mapping[str, str] = SECRETS) -> None:
+    def __init__(
+        self, log: Path, *arguments: str, environ: Mapping[str, str] = SECRETS, module: str = "bridge"
+    ) -> None:
         self.log = log
         clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         with log.open("wb") as file:
-            command = [sys.executable, "-m", "bridge", *arguments]
+            command = [sys.executable, "-m", module, *arguments]
             self._popen = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=clean | dict(environ))
         self.pid = self._popen.pid
 
@@ -53,8 +55,12 @@ class Process:
 
     def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal, if it still runs, and return the exit status."""
-        self._popen.send_signal(number)
+        self.send(number)
         return self.status()
+
+    def send(self, number: int) -> None:
+        """Send a signal, if it still runs."""
+        self._popen.send_signal(number)
 
     def status(self) -> int:
         """Wait for the end and return the exit status."""

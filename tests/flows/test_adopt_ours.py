@@ -66,6 +66,8 @@ async def test_one_that_was_only_like_ours_is_adopted_when_the_doubt_is_over(tow
     assert await adopted(town) == []
 
     await town.work()
+    town.clock.move(minutes=3)
+    await town.work()
     await look(town)
     [post] = await adopted(town)
     assert (post.partner_id, len(town.wire.creates)) == (by_hand.id, 2)

@@ -1,12 +1,16 @@
-"""The book of accounts: what is read last is what counts, however reads overlap."""
+"""What is known of accounts and keys: what is read last is what counts, however reads overlap and whoever wrote it."""
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
-from bridge.core.model import Account
+from bridge.core.errors import FailureReason, PartnerError
+from bridge.core.model import Account, Write
 from bridge.flows import Book
-from tests.flows.town import NOON
+from bridge.metrics import Metrics
+from tests.flows.town import NOON, Town
 
 pytestmark = pytest.mark.anyio
 
@@ -36,3 +40,31 @@ async def test_a_slow_read_does_not_undo_a_later_one() -> None:
     shelf.known.append(Account("gv", "a1", "tiktok", "brand", NOON, NOON))
     await asyncio.gather(first, book.refresh(shelf))  # type: ignore[arg-type]
     assert list(book.directory.accounts) == ["gv:a1"]
+
+
+async def test_a_hold_and_a_block_that_another_process_noted_count_here_until_it_lifts_them(
+    town: Town, metrics: Metrics
+) -> None:
+    kit = replace(town.kit, metrics=metrics)
+    client, key = kit.partners["gv"], (await kit.store.keys())["gv"]
+    hour = NOON + timedelta(hours=1)
+    held = replace(key, held_until=hour, blocked=FailureReason.UNAUTHORIZED, version=key.version + 1)
+    await kit.store.record([Write(keys=(held,))])
+    assert (await client.accounts()).accounts
+    await kit.refresh()
+    with pytest.raises(PartnerError, match="held"):
+        await client.accounts()
+    assert 'bridge_partner_key_blocked{partner="gv"} 1.0' in metrics.render().decode()
+    await kit.store.record([Write(keys=(replace(key, version=key.version + 2),))])
+    await kit.refresh()
+    assert (await client.accounts()).accounts
+    assert 'bridge_partner_key_blocked{partner="gv"} 0.0' in metrics.render().decode()
+
+
+async def test_a_hold_that_is_only_known_here_stays(town: Town) -> None:
+    client, key = town.kit.partners["gv"], (await town.kit.store.keys())["gv"]
+    client.hold(NOON + timedelta(hours=1))
+    await town.kit.store.record([Write(keys=(replace(key, cursor="next", version=key.version + 1),))])
+    await town.kit.refresh()
+    with pytest.raises(PartnerError, match="held"):
+        await client.accounts()

@@ -6,8 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 
+from bridge import flows
 from bridge.core.endpoints import Sending
-from bridge.core.errors import FailureReason, StoreBusy
+from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
 from bridge.core.model import AttemptOutcome, Lane, WorkState
 from bridge.core.rules import DeliverRules
 from bridge.core.signing import secret_key
@@ -200,17 +201,26 @@ async def test_an_endpoint_whose_address_changes_is_met_at_the_new_one(office):
 
 
 async def test_a_delivery_whose_settlement_is_lost_is_made_again_under_its_id(office):
-    office.town.store.lose["settle"] = [StoreBusy()]
-    before = office.town.metric("bridge_storage_errors_total", kind="busy")
+    office.town.store.lose["settle"] = [StoreError()]
+    before = office.town.metric("bridge_storage_errors_total", kind="error")
     await office.town.sent()
     await office.run()
-    assert office.town.metric("bridge_storage_errors_total", kind="busy") == before + 1
+    assert office.town.metric("bridge_storage_errors_total", kind="error") == before + 1
     office.town.clock.move(minutes=2)
     await office.run()
     received = office.receiver.of("hook")
     assert (len(received), len({one.webhook_id for one in received})) == (2, 1)
     _, _, attempts = await office.town.store.delivery((await office.row(destination="hook")).id)
     assert [one.outcome for one in attempts] == [AttemptOutcome.LOST, AttemptOutcome.OK]
+
+
+async def test_a_delivery_is_settled_as_soon_as_the_store_is_back(office, monkeypatch):
+    monkeypatch.setattr(flows, "_AGAIN_S", 0)
+    office.town.store.drop["settle"] = [StoreBusy(), StoreFull()]
+    await office.town.sent()
+    await office.run()
+    row = await office.row(destination="hook")
+    assert (row.state, row.calls, len(office.receiver.of("hook"))) == (WorkState.DONE, 1, 1)
 
 
 async def test_a_claimant_that_lost_its_lease_settles_nothing(office):

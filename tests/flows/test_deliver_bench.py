@@ -1,12 +1,11 @@
 """What the benchmarks of deliveries do with pumps: they stand still until they are timed, and run once at a time."""
 
 import asyncio
-from functools import partial
 from types import SimpleNamespace
 
 import pytest
 
-from bench._outbound import halt, is_told, timed
+from bench._outbound import halt, timed
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
@@ -25,5 +24,10 @@ async def test_turns_that_are_timed_follow_each_other(office):
     await halt(bridge)
     for turn in (1, 2):
         await office.tell(3)
-        await asyncio.wait_for(timed(bridge, partial(is_told, bridge)), 10)
-        assert len(office.receiver.of("hook")) == 3 * turn
+        expected = 3 * turn
+
+        async def all_told(expected=expected):
+            return len(office.receiver.of("hook")) == expected and not any(p.in_flight for p in bridge.deliverer.pumps)
+
+        await asyncio.wait_for(timed(bridge, all_told), 10)
+        assert len(office.receiver.of("hook")) == expected

@@ -13,11 +13,11 @@ pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 DOWN = HookAnswer(500, times=-1)
 
 
-async def made_anew(office, path):
+async def made_anew(office, path, events="account.*", seconds=1.0):
     """Delete the endpoint, and let somebody else take its name."""
-    office.town.clock.move(seconds=1)
+    office.town.clock.move(seconds=seconds)
     await office.town.store.record([Write(drop_endpoints=("hook",))])
-    row = Endpoint("hook", f"{office.base}/hook/{path}", ("account.*",), created_at=office.town.clock())
+    row = Endpoint("hook", f"{office.base}/hook/{path}", (events,), created_at=office.town.clock())
     await office.town.store.record([Write(endpoints=(row,))])
 
 
@@ -69,6 +69,16 @@ async def test_a_namesake_gets_nothing_of_what_the_former_endpoint_was_told(offi
     assert not office.receiver.of("hook")
     [row] = await office.rows("hook")
     assert (row.state, row.reason) == (WorkState.DEAD, FailureReason.ENDPOINT_DISABLED)
+
+
+async def test_what_a_namesake_was_told_goes_to_it_though_the_former_one_is_still_in_memory(office):
+    await made_anew(office, "first", "*")
+    await office.tell()
+    await office.run()
+    await made_anew(office, "second", "*", seconds=0.5)
+    await office.tell()
+    await office.run()
+    assert (len(office.receiver.of("first")), len(office.receiver.of("second"))) == (1, 1)
 
 
 @pytest.mark.parametrize("repaired", [{"enabled": True, "reason": None}, {"url": "new"}])

@@ -11,6 +11,7 @@ from bridge.core.errors import FailureReason
 from bridge.core.model import AttemptOutcome, Lane, OutboundEvent, WorkState, Write
 from bridge.core.sealing import SealError
 from bridge.core.signing import secret_key
+from bridge.flows import LEASE
 from bridge.simulator.receiver import HookAnswer
 from tests.flows.sending import RULES, SECRET
 from tests.flows.town import NOON, TIKTOK
@@ -144,11 +145,13 @@ async def test_an_endpoint_has_its_own_time_out(build_office):
     assert (await office.row(destination="hook")).reason is FailureReason.TIMEOUT
 
 
-async def test_a_delivery_stays_ours_for_as_long_as_the_slowest_endpoint_may_take(office):
-    await office.endpoint("two", timeout_s=300.0)
+async def test_a_delivery_stays_ours_for_as_long_as_it_takes(office):
     await office.tell()
-    [first, _] = await office.deliverer.claim(Lane.FIRST, 10)
-    assert first[0].delivery.lease_until - NOON == timedelta(seconds=345)
+    [batch] = await office.deliverer.claim(Lane.FIRST, 10)
+    assert batch[0].delivery.lease_until - NOON == LEASE
+    office.town.clock.move(seconds=20)
+    await office.deliverer._renew([batch])
+    assert (await office.row(destination="hook")).lease_until == office.town.clock() + LEASE
 
 
 async def test_an_endpoint_has_its_own_schedule(office):

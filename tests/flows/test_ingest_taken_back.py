@@ -190,8 +190,8 @@ async def test_what_never_went_out_is_posted_when_it_is_published_after_its_post
     await cms.store.record([Write(kill_deliveries_of=("ops",))])
     cms.clock.move(days=200)
     before = cms.clock() - timedelta(days=180)
-    while await cms.store.prune(events_before=before, attempts_before=before, posts_before=before, limit=100):
-        pass
+    limits = {"events_before": before, "attempts_before": before, "posts_before": before}
+    assert [gone async for gone in cms.store.prune(**limits, limit=100)]
 
     assert await all_posts(cms) == []
     assert (await say(cms, rev="3")).outcome == "accepted"

@@ -507,3 +507,12 @@ async def test_a_story_that_cannot_be_had_is_told_of_its_event(blog):
     assert await blog.town.told() == ["post.rejected"]
     [told] = await blog.town.store.find_deliveries(Find())
     assert told.subject == f"event:{event_id}"
+
+
+async def test_a_lease_goes_by_the_stores_clock_whatever_the_process_takes_for_now(desk):
+    await desk.wants("storyblok", {"id": "123"})
+    desk.lookups.kit = replace(desk.kit, clock=lambda: desk.clock() - LEASE)
+    desk.clock.move(seconds=LEASE.total_seconds() + 1)
+
+    assert len(await desk.lookups.claim(8)) == 1
+    assert await desk.again().claim(8) == []

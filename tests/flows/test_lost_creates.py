@@ -8,7 +8,7 @@ import httpx
 import orjson
 import pytest
 
-from bridge.core.errors import FailureReason, StoreBusy
+from bridge.core.errors import FailureReason, StoreError
 from bridge.core.model import PostState, WorkState
 from bridge.simulator.posteverywhere import INSTAGRAM, X
 from tests.flows.town import Town
@@ -121,7 +121,7 @@ async def test_two_like_it_that_both_died_with_their_process_share_what_is_there
     for key, fault in (("1", "dropped"), ("2", "slow")):
         vendor.sim.fault(fault, "create")
         ids.append(await vendor.wish(**ON_X, key=key))
-        town.store.lose["record"] = [None, StoreBusy()]
+        town.store.lose["record"] = [None, StoreError()]
         await town.work()
     assert {(await town.post(one)).partner_id for one in ids} == {None}
     town.clock.move(minutes=6)

@@ -6,7 +6,8 @@ from datetime import timedelta
 import orjson
 import pytest
 
-from bridge.core.errors import FailureReason, StoreBusy
+from bridge import flows
+from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
 from bridge.core.model import AccountState, AttemptOutcome, PostState, TargetState, WorkState
 from bridge.core.rules import PublishRules
 from bridge.ports import Find
@@ -131,7 +132,7 @@ async def test_an_external_id_that_is_another_post_of_ours_is_told_as_its_twin(t
 
 
 async def test_the_attempt_is_written_before_the_call(town):
-    town.store.lose["record"] = [None, StoreBusy(), StoreBusy()]
+    town.store.lose["record"] = [None, StoreError(), StoreError()]
     post_id = await town.sent()
     [attempt] = await town.attempts(post_id)
     assert attempt.outcome is AttemptOutcome.STARTED
@@ -139,7 +140,7 @@ async def test_the_attempt_is_written_before_the_call(town):
 
 
 async def test_a_settlement_that_is_lost_is_made_up_for_when_the_lease_ends(town):
-    town.store.lose["record"] = [None, StoreBusy()]
+    town.store.lose["record"] = [None, StoreError()]
     post_id = await town.sent()
     assert (await town.post(post_id)).state is PostState.ACCEPTED
     town.clock.move(minutes=6)
@@ -147,6 +148,15 @@ async def test_a_settlement_that_is_lost_is_made_up_for_when_the_lease_ends(town
     assert (await town.post(post_id)).state is PostState.PENDING
     assert (len(town.sim.world.posts), len(set(town.wire.creates))) == (1, 1)
     assert [one.outcome for one in await town.attempts(post_id)] == [AttemptOutcome.LOST, AttemptOutcome.OK]
+
+
+async def test_what_a_partner_answered_is_settled_as_soon_as_the_store_is_back(town, monkeypatch):
+    monkeypatch.setattr(flows, "_AGAIN_S", 0)
+    town.store.drop["record"] = [None, StoreBusy(), StoreFull(), StoreBusy()]
+    post_id = await town.sent()
+    assert (await town.post(post_id)).state is PostState.PENDING
+    assert [one.outcome for one in await town.attempts(post_id)] == [AttemptOutcome.OK]
+    assert len(town.wire.creates) == 1
 
 
 async def test_many_commands_at_once_are_each_sent_once(town):
@@ -418,7 +428,33 @@ async def test_under_v1_a_post_that_is_not_there_is_sent_again(build_town):
     await town.sent()
     town.clock.move(seconds=3)
     await town.work()
+    assert len(town.wire.creates) == 1  # Somebody may be on the way with it yet.
+    town.clock.move(minutes=2)
+    await town.work()
     assert (len(town.wire.creates), len(town.sim.world.posts)) == (2, 1)
+
+
+async def test_who_lost_a_command_while_it_waited_for_its_turn_does_not_call(town):
+    partner = town.kit.partners["gv"]
+    waits, turn = asyncio.Event(), asyncio.Event()
+
+    async def enter(*_, **__):
+        waits.set()
+        await turn.wait()
+
+    partner._http._budget.enter, entered = enter, partner._http._budget.enter
+    await town.publish()
+    [claimed] = await town.publisher.claim(32)
+    post_id = claimed.post.id
+    paused = asyncio.create_task(town.publisher.act(claimed))
+    await waits.wait()
+    assert await town.attempts(post_id) == []
+    partner._http._budget.enter = entered
+    town.clock.move(minutes=1)
+    await town.work()
+    turn.set()
+    await paused
+    assert (len(town.wire.creates), len(await town.attempts(post_id))) == (1, 1)
 
 
 async def test_a_look_that_fails_sends_nothing(build_town):
@@ -619,7 +655,11 @@ async def test_a_command_that_cannot_be_built_is_rejected_and_does_not_go_round(
 
 
 async def test_a_fault_after_the_call_leaves_the_bytes_to_be_sent_again(town):
-    send, town.kit.partners["gv"].send = town.kit.partners["gv"].send, None
+    async def broken(_command, _post, _body, begin):
+        await begin()
+        raise TypeError
+
+    send, town.kit.partners["gv"].send = town.kit.partners["gv"].send, broken
     post_id = await town.sent()
     town.kit.partners["gv"].send = send
     [command] = await town.commands(post_id)

@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from bridge import flows
 from bridge.core.errors import StoreBusy
 from bridge.flows import Pump
 
@@ -235,3 +236,37 @@ async def test_a_claim_that_outlasts_stop_starts_nothing(work):
     gate.set()
     await asyncio.wait_for(task, 1)
     assert (pump.in_flight, work.begun) == (0, [])
+
+
+async def test_what_is_in_flight_is_renewed_until_it_has_ended(work, monkeypatch):
+    monkeypatch.setattr(flows, "_RENEWED_EVERY_S", 0.001)
+    renewed, refused = [], [StoreBusy("locked")]
+
+    async def renew(items):
+        renewed.append(list(items))
+        if refused:
+            raise refused.pop()
+
+    pump, task = await run(work, renew=renew, most=2)
+    await until(lambda: len(renewed) > 2, turns=1_000_000)
+    assert renewed[1:] == [[0, 1]] * (len(renewed) - 1)
+    work.gate.set()
+    await pump.stop(5)
+    await task
+    count = len(renewed)
+    await asyncio.sleep(0.005)
+    assert len(renewed) == count
+
+
+async def test_what_is_claimed_again_while_it_is_in_flight_is_not_begun_again(work):
+    pump, task = await run(work, ids=lambda item: (str(item),), most=4)
+    await until(lambda: len(work.begun) == 4)
+    work.waiting = [0, 1, *work.waiting]
+    pump._most = 20
+    pump.wake()
+    await until(lambda: len(work.begun) == 10)
+    work.gate.set()
+    await until(lambda: len(work.done) == 10)
+    assert sorted(work.begun) == list(range(10))
+    await pump.stop(5)
+    await task

@@ -1,17 +1,16 @@
 """The rate budget on a clock of its own: turns, holds, creates apart, and what a partner tells of its rate."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
-from itertools import count
+from itertools import count, pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from bridge.core.errors import FailureClass, FailureReason, PartnerError
-from bridge.partners._budget import Bucket, Budget, Pace, Priority
+from bridge.core.errors import FailureClass, FailureReason, PartnerError, StoreBusy
+from bridge.core.meters import Bucket, Level, Meter, Spending, spend
+from bridge.partners._budget import LONGEST_TURN_S, Budget, Pace, Priority, Spend
 from tests.partners.things import NOW, Clock
 
 pytestmark = pytest.mark.anyio
@@ -56,10 +55,18 @@ async def _settle() -> None:
 class Gate:
     """A budget on a timeline, and who went out when."""
 
-    def __init__(self, rate: float, burst: int, creates: Bucket | None = None) -> None:
-        self.time = Timeline()
+    def __init__(
+        self,
+        rate: float,
+        burst: int,
+        creates: Bucket | None = None,
+        *,
+        time: Timeline | None = None,
+        spend: Spend | None = None,
+    ) -> None:
+        self.time = time or Timeline()
         clocks: Any = {"now": self.time.clock, "tick": self.time.tick, "sleep": self.time.sleep}
-        self.budget = Budget(rate, burst, creates=creates, **clocks)
+        self.budget = Budget(rate, burst, name="gv", creates=creates, spend=spend, **clocks)
         self.out: list[tuple[str, float]] = []
         self._tasks: list[asyncio.Task[None]] = []
 
@@ -147,25 +154,10 @@ async def test_hold_that_is_lifted_lets_out(gate: Gate) -> None:
 
 
 def test_hold_at_least_never_shortens() -> None:
-    budget = Budget(2.0, now=lambda: NOW)
+    budget = Budget(2.0, name="gv", now=lambda: NOW)
     budget.hold(NOW + timedelta(seconds=60))
     budget.hold_at_least(NOW + timedelta(seconds=30))
     assert budget._held_until == NOW + timedelta(seconds=60)
-
-
-@given(
-    st.floats(0.1, 50), st.integers(1, 8), st.lists(st.floats(0, 3), min_size=1, max_size=60),
-)  # fmt: skip
-def test_bucket_never_lets_out_more_than_burst_and_rate(rate: float, burst: int, gaps: list[float]) -> None:
-    bucket, at, out = Bucket(1 / rate, burst), 0.0, []
-    for gap in gaps:
-        at += gap
-        at += bucket.wait_s(at)
-        bucket.take(at)
-        out.append(at)
-    for first in range(len(out)):
-        for last in range(first, len(out)):
-            assert last - first + 1 <= burst + (out[last] - out[first]) * rate + 1e-6
 
 
 @pytest.fixture
@@ -244,3 +236,137 @@ async def test_turn_that_is_too_far_away_is_refused_unsent(gate: Gate) -> None:
     error = waiting.exception()
     assert isinstance(error, PartnerError)
     assert (error.reason, error.maybe_stored, error.retry_after) == (FailureReason.RATE_LIMITED, False, None)
+
+
+class Shared:
+    """What processes share: meters on a timeline. It can be made to refuse."""
+
+    def __init__(self, time: Timeline) -> None:
+        self.time, self.refuses, self.asked = time, False, 0
+        self._ends: dict[str, tuple[float, float]] = {}
+
+    async def spend(self, meters: Sequence[Meter], *, yields: bool) -> Sequence[float]:
+        self.asked += 1
+        if self.refuses:
+            raise StoreBusy("too many writes are waiting")
+        at = self.time.tick()
+        levels = {name: Level(*(end - at for end in ends)) for name, ends in self._ends.items()}
+        [waits], changed = spend([Spending(meters, yields)], levels)
+        self._ends |= {name: (at + level.backlog_s, at + level.wanted_s) for name, level in changed.items()}
+        return waits
+
+
+class Replicas:
+    """Two processes with one key."""
+
+    def __init__(self, rate: float, burst: int, creates_s: float = 0.0) -> None:
+        self.time = Timeline()
+        self.shared = Shared(self.time)
+
+        def process() -> Gate:
+            creates = Bucket(creates_s, 1) if creates_s else None
+            return Gate(rate, burst, creates, time=self.time, spend=self.shared.spend)
+
+        self.one, self.two = process(), process()
+
+    @property
+    def out(self) -> list[tuple[str, float]]:
+        return sorted(self.one.out + self.two.out, key=lambda call: call[1])
+
+    async def leave(self) -> None:
+        await asyncio.gather(self.one.leave(), self.two.leave())
+
+
+@pytest.fixture
+async def replicas() -> AsyncIterator[Replicas]:
+    """Two calls a second, two at once."""
+    made = Replicas(2.0, 2)
+    yield made
+    await made.leave()
+
+
+async def test_two_processes_together_keep_the_rate_of_one(replicas: Replicas) -> None:
+    for number in range(5):
+        replicas.one.arrive(f"a{number}", Priority.READ)
+        replicas.two.arrive(f"b{number}", Priority.READ)
+    await replicas.time.run_until(10)
+    gone = [at for _, at in replicas.out]
+    assert len(gone) == 10
+    assert all(later - earlier >= 0.5 - 0.001 for earlier, later in pairwise(gone[1:]))
+    # Waiting for each other costs no more than the steps in which it is done.
+    assert gone[-1] < 8 * 0.5 + 0.1
+
+
+async def test_within_a_process_commands_still_go_before_reads(replicas: Replicas) -> None:
+    for number in range(4):
+        replicas.two.arrive(f"b{number}", Priority.READ)
+    for name, priority in (("r1", Priority.READ), ("r2", Priority.READ), ("c1", Priority.COMMAND)):
+        replicas.one.arrive(name, priority)
+    await replicas.time.run_until(10)
+    assert [name for name, _ in replicas.one.out] == ["c1", "r1", "r2"]
+
+
+async def test_reads_of_one_process_let_a_command_of_another_go_first(replicas: Replicas) -> None:
+    """The first is told of room a moment before the other asks, each time."""
+    for number in range(20):
+        replicas.one.arrive(f"r{number}", Priority.READ)
+    await replicas.time.run_until(1.1)
+    replicas.two.arrive("c", Priority.COMMAND)
+    await replicas.time.run_until(2.6)
+    assert "c" in [name for name, _ in replicas.out]
+    await replicas.time.run_until(30)
+    assert len(replicas.out) == 21
+
+
+async def test_reads_wait_no_longer_for_a_command_whose_process_is_gone(replicas: Replicas) -> None:
+    for number in range(4):
+        replicas.one.arrive(f"r{number}", Priority.READ)
+    await replicas.time.run_until(0.1)
+    gone = replicas.two.arrive("c", Priority.COMMAND)
+    await replicas.time.run_until(0.2)
+    gone.cancel()
+    await replicas.time.run_until(6)
+    assert [name for name, _ in replicas.out] == ["r0", "r1", "r2", "r3"]
+
+
+async def test_creates_of_another_process_hold_creates_up_and_no_reads() -> None:
+    replicas = Replicas(1.0, 2, creates_s=30.0)
+    replicas.one.arrive("theirs", Priority.COMMAND, create=True)
+    await replicas.time.run_until(1)
+    replicas.two.arrive("ours", Priority.COMMAND, create=True)
+    await replicas.time.run_until(2)
+    replicas.two.arrive("read", Priority.READ)
+    await replicas.time.run_until(40)
+    assert replicas.out == [("theirs", 0.0), ("read", 2.0), ("ours", 30.0)]
+    # It is not asked again before there is room.
+    assert replicas.shared.asked < 6
+    await replicas.leave()
+
+
+async def test_what_cannot_be_counted_is_refused_unsent(replicas: Replicas) -> None:
+    replicas.shared.refuses = True
+    waiting = replicas.one.arrive("a", Priority.COMMAND)
+    await replicas.time.run_until(0.1)
+    error = waiting.exception()
+    assert isinstance(error, PartnerError)
+    assert (error.reason, error.failure, error.maybe_stored) == (
+        FailureReason.RATE_LIMITED,
+        FailureClass.RETRYABLE,
+        False,
+    )
+    replicas.shared.refuses = False
+    replicas.one.arrive("b", Priority.COMMAND)
+    await replicas.time.run_until(0.2)
+    assert [name for name, _ in replicas.out] == ["b"]
+
+
+async def test_one_that_others_overtake_again_and_again_is_refused_in_time(replicas: Replicas) -> None:
+    async def full(meters: Sequence[Meter], *, yields: bool) -> Sequence[float]:
+        return [0.9 for _ in meters]
+
+    gate = Gate(2.0, 2, time=replicas.time, spend=full)
+    waiting = gate.arrive("a", Priority.COMMAND)
+    await replicas.time.run_until(LONGEST_TURN_S - 2)
+    assert not waiting.done()
+    await replicas.time.run_until(LONGEST_TURN_S)
+    assert isinstance(waiting.exception(), PartnerError)

@@ -207,9 +207,10 @@ async def test_account_words(word: str | None, state: str) -> None:
     assert (listing.scope, listing.accounts[0].state) == ("personal:u1", state)
 
 
-async def test_success_without_an_id_may_be_stored() -> None:
+@pytest.mark.parametrize("data", [{}, {"id": ""}, {"id": "p" * 256}])
+async def test_success_without_an_id_may_be_stored(data: dict[str, Any]) -> None:
     with pytest.raises(PartnerError) as caught:
-        await genviral(answering(201, {"ok": True, "data": {}}), Clock()).send(command(), post(), b"{}")
+        await genviral(answering(201, {"ok": True, "data": data}), Clock()).send(command(), post(), b"{}")
     assert (caught.value.reason, caught.value.maybe_stored) == (FailureReason.UNREADABLE, True)
 
 

@@ -78,7 +78,10 @@ def test_any_retry_after_is_read_without_an_error(value: str) -> None:
 
 
 def client(handler: httpx.MockTransport | None, observed: Observed | None = None, **changes: Any) -> Http:
-    settings: dict[str, Any] = {"base_url": "https://partner.example/v1", "budget": Budget(100.0, now=lambda: NOW)}
+    settings: dict[str, Any] = {
+        "base_url": "https://partner.example/v1",
+        "budget": Budget(100.0, name="gv", now=lambda: NOW),
+    }
     return Http(
         "brand", token="gva_live_a.s3cr3t-part", now=lambda: NOW, observe=observed or Observed(), transport=handler,
         **(settings | changes),
@@ -158,7 +161,7 @@ async def test_slow_answer_is_a_time_out(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 async def test_refused_connection_on_the_real_network_is_not_stored(unused_port: int) -> None:
-    budget = Budget(100.0, now=lambda: NOW)
+    budget = Budget(100.0, name="gv", now=lambda: NOW)
     http = Http("brand", f"http://127.0.0.1:{unused_port}", "token", budget=budget, now=lambda: NOW, observe=Observed())
     with pytest.raises(PartnerError) as caught:
         await http.call("create", "POST", "/posts", refuse=lambda _: None, write=True, body=b"{}")
@@ -177,7 +180,7 @@ async def test_refusal_without_a_header_holds_for_as_long_as_the_partner_reads_o
     def refuse(answer: Answer) -> PartnerError:
         return PartnerError(FailureReason.RATE_LIMITED, FailureClass.RETRYABLE, retry_after=timedelta(seconds=40))
 
-    budget = Budget(100.0, now=lambda: NOW)
+    budget = Budget(100.0, name="gv", now=lambda: NOW)
     http = client(httpx.MockTransport(lambda _: httpx.Response(429)), budget=budget)
     with pytest.raises(PartnerError):
         await http.call("get", "GET", "/posts/1", refuse=refuse)
@@ -188,7 +191,7 @@ async def test_refusal_without_a_header_holds_for_as_long_as_the_partner_reads_o
 
 
 async def test_what_an_answer_tells_of_the_rate_is_obeyed() -> None:
-    budget = Budget(100.0, now=lambda: NOW)
+    budget = Budget(100.0, name="gv", now=lambda: NOW)
     pace = Pace(60, 0, NOW + timedelta(hours=1))
     http = client(httpx.MockTransport(lambda _: httpx.Response(200)), budget=budget, pace=lambda _: pace)
     await ask(http)

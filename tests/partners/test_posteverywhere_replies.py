@@ -144,9 +144,10 @@ def test_create_answers_of_every_client(
     assert receipt.partner_id in ("p", "7")
 
 
-async def test_success_without_an_id_may_be_stored() -> None:
+@pytest.mark.parametrize("post_id", [None, "", "p" * 256])
+async def test_success_without_an_id_may_be_stored(post_id: str | None) -> None:
     with pytest.raises(PartnerError) as caught:
-        await posteverywhere(answering(201, {"data": {"id": None}}), Clock()).send(command(), post(), b"{}")
+        await posteverywhere(answering(201, {"data": {"id": post_id}}), Clock()).send(command(), post(), b"{}")
     assert (caught.value.reason, caught.value.maybe_stored) == (FailureReason.UNREADABLE, True)
 
 

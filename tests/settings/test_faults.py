@@ -91,6 +91,7 @@ ONE_FAULT = {
         "database.url",
         "has its password in the file",
     ),
+    "nobody to notify": ("database: {notify: false}", "database.notify", "is for PostgreSQL"),
     "not YAML": ("server: [", "bridge.yaml line 1", "is not YAML"),
     "not a mapping": ("- a", "bridge.yaml", "must be a mapping"),
     "twice": ("server: {port: 1}\nlog: {}\nserver: {}", "bridge.yaml line 3", "server is there already, on line 1"),

@@ -11,6 +11,7 @@ from bridge.core.errors import FailureReason, StoreOvertaken
 from bridge.core.model import Attempt, AttemptOutcome, Post, PostState, Target, WorkState, Write
 from bridge.ports import Acceptance, Find, Settled
 from bridge.store._store import SqlStore
+from tests.store.filled import rows_of
 from tests.store.made import (
     NOW,
     claim_any,
@@ -80,15 +81,23 @@ def files_of(path: Path) -> bytes:
 
 
 @pytest.mark.parametrize("by", ["post", "event"])
-async def test_nothing_of_what_was_said_is_left_in_any_file(store: SqlStore, tmp_path: Path, by: str) -> None:
+async def test_nothing_of_what_was_said_is_left_in_any_row(store: SqlStore, url: str, by: str) -> None:
     parent = await given_post(store)
     await say(store)
-    assert SECRET.encode() in files_of(tmp_path)
+    assert SECRET in repr(rows_of(url))
     erased = await store.erase(parent.id if by == "post" else parent.event_id, NOW)
     assert erased == {**NOTHING_LEFT, "events": 1, "lookups": 1, "posts": 1, "commands": 1, "attempts": 2,
                       "outbound_events": 1, "outbound_bodies": 1, "deliveries": 1}  # fmt: skip
-    assert SECRET.encode() not in files_of(tmp_path)
+    assert SECRET not in repr(rows_of(url))
     assert await store.erase(parent.id, NOW) == NOTHING_LEFT
+
+
+async def test_nothing_of_what_was_said_is_left_in_any_file(sqlite_store: SqlStore, tmp_path: Path) -> None:
+    parent = await given_post(sqlite_store)
+    await say(sqlite_store)
+    assert SECRET.encode() in files_of(tmp_path)
+    await sqlite_store.erase(parent.id, NOW)
+    assert SECRET.encode() not in files_of(tmp_path)
 
 
 async def test_that_it_was_there_stays(store: SqlStore) -> None:

@@ -1,6 +1,7 @@
 """Group commit: what waits goes together, is answered apart, and is refused when too much waits."""
 
 import asyncio
+import threading
 from collections.abc import Sequence
 
 import pytest
@@ -68,6 +69,40 @@ async def test_an_item_that_clashes_alone_is_refused_or_its_call_is_busy(store: 
         await store._group.submit(Operation(clash_on_three), [1, 3])
 
 
+async def test_an_item_that_clashes_alone_is_run_again_before_its_call_is_busy(store: SqlStore) -> None:
+    """Two processes with one key at the same moment: the next look finds what the other has written."""
+    runs: list[int] = []
+
+    def clash_twice(unit: Unit, items: Sequence[int]) -> list[int]:
+        runs.append(1)
+        if len(runs) < 3:
+            raise Clash
+        return list(items)
+
+    assert await store._group.submit(Operation(clash_twice), [7]) == [7]
+
+
+async def test_what_is_heavy_goes_a_few_at_a_time_and_is_refused_when_much_waits(store: SqlStore) -> None:
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(unit: Unit, items: Sequence[int]) -> list[int]:
+        begun.set()
+        go_on.wait(10)
+        return list(items)
+
+    first = asyncio.ensure_future(store._group.submit(Operation(wait), [0]))
+    await asyncio.to_thread(begun.wait, 10)
+    operation = Operation(echo)
+    heavy = [asyncio.ensure_future(store._group.submit(operation, [one], weight=20 << 20)) for one in range(14)]
+    light = asyncio.ensure_future(store._group.submit(operation, [14]))
+    await asyncio.sleep(0)
+    go_on.set()
+    answers = await asyncio.gather(*heavy, light, first, return_exceptions=True)
+    assert [type(one) for one in answers[12:14]] == [StoreBusy] * 2
+    assert [len(one[0]) for one in answers[:12] if isinstance(one, list)] == [2] * 12
+    assert answers[14:] == [[[14]], [0]]
+
+
 async def test_a_failed_call_leaves_nothing_even_of_its_good_items(store: SqlStore) -> None:
     good, bad = post(), post(content={"caption": object()})
     with pytest.raises(StoreError):
@@ -92,7 +127,9 @@ async def test_a_call_larger_than_the_queue_goes_when_nothing_waits(url: str, cl
     await store.close()
 
 
-async def test_a_full_disk_is_told_and_over_when_there_is_room_again(store: SqlStore) -> None:
+async def test_a_full_disk_is_told_and_over_when_there_is_room_again(sqlite_store: SqlStore) -> None:
+    store = sqlite_store
+
     async def limit_pages(number: int) -> None:
         def run(unit: Unit, items: Sequence[int]) -> list[int]:
             pages = unit.connection.execute(text("PRAGMA page_count")).scalar_one()
@@ -102,10 +139,11 @@ async def test_a_full_disk_is_told_and_over_when_there_is_room_again(store: SqlS
         await store._group.submit(Operation(run), [number])
 
     await limit_pages(0)
-    items = [acceptance(body=b"x" * 100_000) for _ in range(3)]
+    items = [acceptance(body=b"x" * 60_000) for _ in range(3)]
     answers = await asyncio.gather(*(store.accept([item], NOW) for item in items), return_exceptions=True)
     assert [type(answer) for answer in answers] == [StoreFull] * 3
     assert len({id(answer) for answer in answers}) == 3
+    assert not await store.writable()
     await limit_pages(10_000)
     assert await store.event(items[0].event.id) is None
     assert (await store.accept(items, NOW))[0].event_id == items[0].event.id

@@ -37,6 +37,10 @@ OLD = NOW - timedelta(days=40)
 LIMITS = dict.fromkeys(("events_before", "attempts_before", "posts_before"), NOW - timedelta(days=30))
 
 
+async def prune(store: SqlStore) -> int:
+    return sum([gone async for gone in store.prune(**LIMITS, limit=10)])
+
+
 def wanted(of: Message) -> Write:
     """What asks that a message be brought up to date."""
     step = Step(Moment(NOW, new_id, lambda: 0.0))
@@ -211,7 +215,7 @@ async def test_where_nobody_can_be_answered_any_more_is_forgotten(store: SqlStor
     mine = message(address="https://x.example/s3cret", address_until=until)
     step = message(id="rpl_step", kind=STEP, address="xwfp-s3cret", execution="Fx1")
     await follow(store, mine, step)
-    await store.prune(**LIMITS, limit=10)
+    await prune(store)
     found = await store.messages([mine.id, step.id])
     assert (found[mine.id].address, found[step.id].address) == (left, "xwfp-s3cret")
 
@@ -220,7 +224,7 @@ async def test_where_nobody_can_be_answered_any_more_is_forgotten(store: SqlStor
 async def test_messages_go_with_their_event_and_never_after_it(store: SqlStore, at: object, gone: int) -> None:
     received = event(received_at=at)
     await store.accept([Acceptance(received, Write(messages=(message(received.id),)))], NOW)
-    assert await store.prune(**LIMITS, limit=10) == gone
+    assert await prune(store) == gone
     assert (await store.event(received.id) is None) == (await store.messages_of(received.id) == []) == bool(gone)
 
 
@@ -228,19 +232,21 @@ async def test_messages_stay_while_a_post_of_their_event_does(store: SqlStore) -
     received = event(received_at=OLD)
     alive = post(received.id, created_at=OLD)
     await store.accept([Acceptance(received, Write(posts=(alive,), messages=(message(received.id),)))], NOW)
-    assert await store.prune(**LIMITS, limit=10) == 0
+    assert await prune(store) == 0
     assert len(await store.messages_of(received.id)) == 1
 
 
-async def test_a_lease_of_a_message_ends_with_the_process_that_had_it(store: SqlStore, url: str) -> None:
+async def test_a_lease_of_a_message_ends_with_the_process_that_had_it(
+    sqlite_store: SqlStore, sqlite_url: str, clock: FixedClock
+) -> None:
     mine = message(lease_until=NOW + LEASE)
-    await follow(store, mine)
-    await tell(store)
-    assert len(await claim_any(store)) == 1
-    await store.close()
-    opened = await open_store(url, clock=FixedClock())
+    await follow(sqlite_store, mine)
+    await tell(sqlite_store)
+    assert len(await claim_any(sqlite_store)) == 1
+    await sqlite_store.close()
+    opened = await open_store(sqlite_url, clock=clock)
     try:
-        assert await opened.messages([mine.id]) == {mine.id: replace(mine, lease_until=None)}  # type: ignore[attr-defined]
+        assert await opened.messages([mine.id]) == {mine.id: replace(mine, lease_until=None)}
         [again] = await opened.claim_deliveries(NOW, Lane.FIRST, Rooms(9, 9), LEASE)
         assert again.delivery.calls == 2
     finally:

@@ -1,15 +1,22 @@
 """Retention: what has ended and is old goes, children first; nothing of a live post does."""
 
 import asyncio
+from collections import Counter
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import count, groupby
+from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy.event import listen
 
 from bridge.core.model import Attempt, FeedState, Post, PostState, Replay, SourceObject, WorkState, Write
 from bridge.ports import Acceptance, Find
+from bridge.store import open_store
 from bridge.store._store import SqlStore
+from tests.store.filled import connected
+from tests.store.history import live, repeat
 from tests.store.made import (
     NOW,
     claim_any,
@@ -36,11 +43,7 @@ SAME = {"events_before": NOW - timedelta(days=30), "attempts_before": NOW - time
 async def prune(
     store: SqlStore, posts_before: datetime = NOW - timedelta(days=180), limit: int = 100, **given: Any
 ) -> int:
-    gone, turns = 0, 0
-    while one := await store.prune(**{**SAME, **given}, posts_before=posts_before, limit=limit):
-        gone, turns = gone + one, turns + 1
-        assert turns < 100
-    return gone
+    return sum([gone async for gone in store.prune(**{**SAME, **given}, posts_before=posts_before, limit=limit)])
 
 
 async def given_post(store: SqlStore, at: datetime, settle: bool = True, **given: Any) -> Post:
@@ -194,12 +197,53 @@ async def test_events_that_belong_to_no_post_go_when_they_are_old(store: SqlStor
     assert len(await store.find_deliveries(Find())) == 2
 
 
-async def test_one_call_takes_at_most_the_limit_of_each_table(store: SqlStore) -> None:
+async def test_it_takes_at_most_the_limit_at_a_time_and_may_be_left(store: SqlStore) -> None:
     for _ in range(3):
         await given_post(store, ANCIENT)
-    first = await store.prune(**SAME, posts_before=OLD, limit=1)
-    assert 0 < first <= 7
-    assert await prune(store, limit=2) == 21 - first
+    async for gone in store.prune(**SAME, posts_before=OLD, limit=1):
+        assert gone == 1
+        break
+    steps = [gone async for gone in store.prune(**SAME, posts_before=OLD, limit=2)]
+    assert (sum(steps), max(steps)) == (20, 2)
+
+
+async def test_one_table_is_done_before_the_next_and_is_looked_at_no_more_than_it_gives(store: SqlStore) -> None:
+    for _ in range(3):
+        await given_post(store, ANCIENT)
+    look, looked = store._prune.find, []
+
+    def find(connection: Any, table: str, *args: Any) -> Any:
+        looked.append(table)
+        return look(connection, table, *args)
+
+    store._prune.find = find  # type: ignore[method-assign]
+    assert await prune(store, limit=2) == 21
+    assert [table for table, _ in groupby(looked)] == [*store._prune.tables]
+    assert max(Counter(looked).values()) == 2
+
+
+@pytest.mark.parametrize("posts", [NOW - timedelta(days=170), NOW - timedelta(days=1)], ids=["kept", "old"])
+async def test_twice_as_much_history_is_not_much_more_than_twice_the_work(tmp_path: Path, posts: datetime) -> None:
+    """Also where much that is old stays, because it belongs to posts that are kept longer."""
+    once, twice = [await steps_to_prune(tmp_path / f"{rows}.db", rows, posts) for rows in (60, 120)]
+    assert once < twice < 2.4 * once
+
+
+async def steps_to_prune(path: Path, rows: int, posts_before: datetime) -> int:
+    """How many steps of its machine SQLite takes to look for what may go, in tens."""
+    store, taken = await open_store(f"sqlite:///{path}", clock=lambda: NOW), count()
+    await live(store)
+    with connected(f"sqlite:///{path}") as connection:
+        repeat(connection, rows)
+
+    def begin(connection: Any, *_: Any) -> None:
+        connection.connection.driver_connection.set_progress_handler(lambda: next(taken) and None, 10)
+
+    listen(store._database._reader, "before_cursor_execute", begin)  # type: ignore[attr-defined]
+    day = NOW - timedelta(days=1)
+    assert await prune(store, posts_before, limit=5, events_before=day, attempts_before=day) > 4 * rows
+    await store.close()
+    return next(taken)
 
 
 async def test_what_came_back_to_life_between_look_and_delete_stays(store: SqlStore) -> None:

@@ -51,9 +51,9 @@ def made(noun: Any) -> st.SearchStrategy[Any]:
 @given(data=st.data())
 @settings(max_examples=15, deadline=None)
 def test_a_noun_comes_back_as_it_was(codec: Codec[Any], data: st.DataObject) -> None:
-    noun = data.draw(made(codec._noun))
+    noun = data.draw(made(codec.noun))
     row = codec.encode(noun)
-    names = [column.name for column in codec.table.columns if hasattr(codec._noun, column.name)]
+    names = [column.name for column in codec.table.columns if hasattr(codec.noun, column.name)]
     by_name = dict(zip(names, row, strict=True))
     assert all(value is None or type(value) in (int, float, bool, str, bytes) for value in row)
     assert codec.decode([by_name[column.name] for column in codec.columns]) == noun

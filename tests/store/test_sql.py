@@ -1,76 +1,111 @@
 """Statements: what is compiled once says the same to every engine."""
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
+from types import MethodType
 from typing import Any
 
 import pytest
 from sqlalchemy import Dialect, NullPool, create_engine, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from bridge.store._claims import Claims
-from bridge.store._counts import Counting
-from bridge.store._erase import Erase
-from bridge.store._lanes import Lanes
-from bridge.store._prune import Prune
-from bridge.store._reads import Reads
-from bridge.store._replays import Replays
-from bridge.store._settle import Settles
-from bridge.store._sql import ListStatement, Replacement, Sql, Statement
-from bridge.store._stats import Stats
+from bridge.store import _sql, _statements
+from bridge.store._sql import Sql
+from bridge.store._statements import Each, Listed, Statement
+from bridge.store._store import SqlStore
 from bridge.store._tables import events
-from bridge.store._writes import Accepts, Records
+from bridge.store.postgresql import PostgresDatabase
 from tests.store.conftest import FixedClock
 
 DIALECTS = [sqlite.dialect(), postgresql.dialect(paramstyle="format")]  # type: ignore[no-untyped-call]
+ALL_IN_PARTS = (
+    _sql.Lock,
+    _statements.AllAtOnce,
+    _statements.Chosen,
+    _statements.EachByItself,
+    _statements.ListAsArray,
+    _statements.ListOfValues,
+    _statements.ValuesAtOnce,
+)
 
 
-def statements(holder: Any) -> Iterator[Statement]:
-    """All statements that an object holds, lists as they are for three items."""
-    if isinstance(holder, Statement):
-        yield holder
-    elif isinstance(holder, ListStatement):
-        yield holder._for_length(4)
-    elif isinstance(holder, Replacement):
-        yield holder._statement
-    elif isinstance(holder, dict):
-        for value in holder.values():
-            yield from statements(value)
-    elif isinstance(holder, tuple):
-        for value in holder:
-            yield from statements(value)
-    elif type(holder).__module__.startswith("bridge.store") and not isinstance(holder, Sql):
-        yield from statements(vars(holder))
+class NoServer(PostgresDatabase):
+    """Stands where only the dialect is asked for."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self.dialect = dialect
 
 
+def statements(holder: Any, seen: set[int]) -> Iterator[Statement]:
+    """All statements that an object of the store holds, however deep; lists as they are for four items."""
+    if id(holder) in seen or isinstance(holder, Sql):
+        return
+    seen.add(id(holder))
+    match holder:
+        case Statement():
+            yield holder
+        case _statements.ListOfValues():
+            yield holder._for_length(4)
+        case _statements.ListAsArray():
+            yield holder._statement
+        case MethodType():
+            yield from statements(holder.__self__, seen)
+        case Mapping():
+            yield from within(holder.values(), seen)
+        case list() | tuple() | set() | frozenset():
+            yield from within(holder, seen)
+        case _ if type(holder).__module__.startswith("bridge.store"):
+            names = [name for kind in type(holder).__mro__ for name in getattr(kind, "__slots__", ())]
+            late = [name for name in vars(type(holder)) if name == "_statements"]
+            values = [*getattr(holder, "__dict__", {}).values(), *(getattr(holder, name) for name in [*names, *late])]
+            yield from within(values, seen)
+
+
+def within(holders: Any, seen: set[int]) -> Iterator[Statement]:
+    for holder in holders:
+        yield from statements(holder, seen)
+
+
+async def every(dialect: Dialect) -> list[Statement]:
+    """All statements of a store; it is never started."""
+    store = SqlStore(NoServer(dialect), FixedClock(), readers=1, max_waiting=1)
+    return list(statements(store, set()))
+
+
+@pytest.mark.anyio
 @pytest.mark.parametrize("dialect", DIALECTS, ids=lambda dialect: dialect.name)
-def test_every_statement_can_be_said_in_every_dialect(dialect: Dialect) -> None:
-    sql, clock = Sql(dialect), FixedClock()
-    records, prune = Records(sql, clock), Prune(sql)
-    settles = Settles(sql, records, clock)
-    holders = [
-        records,
-        Accepts(sql, records),
-        Claims(sql, clock),
-        Lanes(sql, clock),
-        settles,
-        Replays(sql, records, settles),
-        Erase(sql, records),
-        Reads(sql),
-        Stats(sql),
-        Counting(sql, clock),
-    ]
-    every = [one for holder in [*holders, prune._statements] for one in statements(holder)]
-    assert len(every) > 60
+async def test_every_statement_can_be_said_in_every_dialect(dialect: Dialect) -> None:
+    found = await every(dialect)
+    assert len(found) > 130
     placeholder = "?" if dialect.name == "sqlite" else "%s"
-    for one in every:
-        assert one.text.count(placeholder) == len(one.names), one.text
+    for one in found:
+        # Rows of values are given by place.
+        by_place = dialect.name == "sqlite" and "FROM (VALUES (" in one.text
+        assert by_place or one.text.count(placeholder) == len(one.names), one.text
 
 
-def test_claims_lock_their_rows_where_the_engine_can() -> None:
-    sql, clock = Sql(DIALECTS[1]), FixedClock()
-    assert Claims(sql, clock)._due.text.endswith("FOR UPDATE OF commands SKIP LOCKED")
-    for due in Lanes(sql, clock)._due.values():
-        assert due.text.endswith("FOR UPDATE OF deliveries SKIP LOCKED")
+def test_every_kind_of_statement_is_looked_into() -> None:
+    """A new kind is to be looked into too: what is here is all that there is."""
+    made = [one for room in (_sql, _statements) for one in vars(room).values() if isinstance(one, type)]
+    kinds = {one for one in made if one.__module__ in (_sql.__name__, _statements.__name__)}
+    assert kinds - {Statement, Sql, Listed, Each, _sql.Unit} == {*ALL_IN_PARTS}
+
+
+@pytest.mark.anyio
+async def test_what_is_written_for_many_rows_is_one_statement_where_lists_are_arrays() -> None:
+    many = [one.text for one in await every(DIALECTS[1]) if re.match("INSERT", one.text)]
+    assert len(many) > 20
+    assert [text.split()[2] for text in many if "unnest(" not in text] == ["leases"]
+
+
+@pytest.mark.anyio
+async def test_claims_lock_their_rows_where_the_engine_can() -> None:
+    locks = [re.split(r"\sFOR\s", one.text)[-1] for one in await every(DIALECTS[1]) if "SKIP LOCKED" in one.text]
+    assert sorted(locks) == [
+        "NO KEY UPDATE OF commands, posts SKIP LOCKED",
+        *["UPDATE OF deliveries SKIP LOCKED"] * 2,
+    ]
+    assert not any(" FOR " in one.text for one in await every(DIALECTS[0]))
 
 
 @pytest.mark.parametrize(("number", "texts"), [(0, 0), (1, 1), (3, 1), (4, 1), (512, 1), (513, 2), (1500, 1)])

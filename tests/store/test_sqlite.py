@@ -1,26 +1,20 @@
 """What only SQLite has: the file and its lock, and that a commit which was answered survives the process."""
 
 import os
-import re
 import sqlite3
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from sqlalchemy import bindparam, make_url
+from sqlalchemy import make_url
 
 from bridge.core.errors import StoreBusy, StoreError
-from bridge.core.model import Lane, Write
+from bridge.core.model import Write
 from bridge.ports import Acceptance, Find
-from bridge.store import open_store
-from bridge.store._claims import due_commands
-from bridge.store._counts import _next_command, _next_delivery, _queues
-from bridge.store._inbound import Inbound, due_lookups
-from bridge.store._lanes import due_deliveries, due_destinations, due_since
-from bridge.store._reads import _parked, _tracked
-from bridge.store._sql import ListStatement, Sql, Statement
+from bridge.store import migrate, open_store
 from bridge.store.sqlite import SqliteDatabase
 from tests.store.conftest import FixedClock
 from tests.store.made import LEASE, NOW, acceptance, claim_any, endpoint, event, lookup, told
@@ -30,11 +24,6 @@ pytestmark = pytest.mark.anyio
 HERE = Path(__file__).parent
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "bridge.db"
-
-
 async def test_a_second_opening_is_refused_and_told_who_holds_the_file(path: Path) -> None:
     store = await open_store(f"sqlite:///{path}")
     with pytest.raises(StoreError, match=f"{path} is in use by process {os.getpid()}"):
@@ -42,6 +31,42 @@ async def test_a_second_opening_is_refused_and_told_who_holds_the_file(path: Pat
     await store.close()
     again = await open_store(f"sqlite:///{path}")
     await again.close()
+
+
+def test_a_symbolic_link_leads_to_the_lock_and_the_log_of_the_file_itself(path: Path, tmp_path: Path) -> None:
+    (tmp_path / "links").mkdir()
+    link = tmp_path / "links" / "bridge.db"
+    link.symlink_to(path)
+    database = SqliteDatabase(make_url(f"sqlite:///{link}"), create=True, readers=1)
+    with pytest.raises(StoreError, match=f"{path} is in use by process {os.getpid()}"):
+        SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
+    beside = {one.name.removeprefix(path.name) for one in tmp_path.glob(f"{path.name}*")}
+    database.close()
+    assert beside == {"", "-shm", "-wal", ".lock"}
+    assert list(link.parent.iterdir()) == [link]
+
+
+def test_symbolic_links_that_go_in_a_circle_are_refused(path: Path) -> None:
+    path.symlink_to(path)
+    with pytest.raises(StoreError, match="lead to no file"):
+        migrate(f"sqlite:///{path}")
+
+
+def test_leases_go_by_the_time_that_has_passed(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
+    before, monotonic = database.clock(), time.monotonic
+    with monkeypatch.context() as patched:
+        patched.setattr(time, "monotonic", lambda: monotonic() + 3600)
+        passed = database.clock() - before
+    database.close()
+    assert 3600 <= passed.total_seconds() < 3660
+
+
+async def test_an_old_sqlite_is_refused(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 32, 3))
+    monkeypatch.setattr(sqlite3, "sqlite_version", "3.32.3")
+    with pytest.raises(StoreError, match=r"bridge needs SQLite 3\.33 or newer; this Python has 3\.32\.3"):
+        await open_store(f"sqlite:///{path}")
 
 
 async def test_a_start_releases_the_leases_of_the_process_before(path: Path, clock: FixedClock) -> None:
@@ -109,7 +134,6 @@ async def test_a_database_locked_by_another_program_is_busy(path: Path, monkeypa
     [
         ("sqlite://", "must be a file"),
         ("sqlite:///:memory:", "must be a file"),
-        ("postgresql://u:s3cret@h/d", "PostgreSQL is not supported yet"),
         ("mysql://u:s3cret@h/d", "mysql is not supported"),
         ("not a url", "cannot be read"),
         ("sqlite:////proc/none/bridge.db", "cannot open the lock file"),
@@ -140,72 +164,3 @@ async def test_a_file_of_somebody_else_is_left_alone(path: Path) -> None:
         await open_store(f"sqlite:///{path}")
     with pytest.raises(StoreError, match="not up to date"):
         await open_store(f"sqlite:///{path}", create=False)
-
-
-def _plans(path: Path, statement: Statement) -> str:
-    connection = sqlite3.connect(path)
-    values = [None] * len(statement.names)
-    rows = connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", values).fetchall()
-    connection.close()
-    return "\n".join(row[3] for row in rows)
-
-
-@pytest.mark.parametrize(
-    ("statement", "index"),
-    [
-        (due_commands(), "commands USING INDEX commands_due (partner=? AND due_at<?)"),
-        (_next_command(), "commands USING INDEX commands_due (partner=?)"),
-        (due_lookups([bindparam("busy")]), "lookups USING INDEX lookups_due (due_at<?)"),
-        (_tracked(), "posts USING INDEX posts_tracked (partner=? AND poll_at<?)"),
-        (_parked(), "commands USING INDEX commands_parked (id>?)"),
-        *((queue, f"INDEX {name}") for queue, name in zip(
-            _queues().values(),
-            ("commands_due", "deliveries_due", "commands_parked", "deliveries_dead", "lookups_due"),
-            strict=True,
-        )),
-    ],
-)  # fmt: skip
-def test_due_work_is_found_by_an_index_and_without_sorting(path: Path, statement: object, index: str) -> None:
-    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
-    plan = _plans(path, Statement(statement, database.dialect))  # type: ignore[arg-type]
-    database.close()
-    assert index in plan
-    assert "TEMP B-TREE" not in plan
-    assert "SCAN posts" not in plan
-
-
-IN_LANE = "next USING INDEX deliveries_due (lane=?{})"
-OF_ONE = "USING INDEX deliveries_due (lane=? AND destination=?{})"
-BEFORE = "earlier USING INDEX deliveries_ordered (destination=? AND ordered_by=? AND sequence<?)"
-
-
-@pytest.mark.parametrize("lane", list(Lane))
-def test_deliveries_are_found_by_jumping_along_an_index(path: Path, lane: Lane) -> None:
-    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
-    made = (due_deliveries(lane), due_since(lane, [bindparam("one")]), _next_delivery(lane), due_destinations(lane))
-    due, line, first, names = (_plans(path, Statement(one, database.dialect)) for one in made)
-    database.close()
-    assert f"deliveries {OF_ONE.format(' AND due_at<?')}" in due
-    for plan, bound in ((line, " AND due_at<?"), (first, "")):
-        assert IN_LANE.format("") in plan
-        assert IN_LANE.format(" AND destination>?") in plan
-        assert f"first {OF_ONE.format(bound)}" in plan
-    assert "earlier" not in names
-    for plan in (due, line, first):
-        assert BEFORE in plan
-    for plan in (due, line, first, names):
-        assert "TEMP B-TREE" not in plan
-        assert not re.search("SCAN (next|first|earlier|deliveries)", plan)
-
-
-def test_objects_are_found_by_an_index(path: Path, clock: FixedClock) -> None:
-    database = SqliteDatabase(make_url(f"sqlite:///{path}"), create=True, readers=1)
-    inbound = Inbound(Sql(database.dialect), clock)
-
-    def plan_of(found: ListStatement) -> str:
-        [(statement, _)] = found._parts(["a", "b"])
-        return _plans(path, statement)
-
-    by_key = plan_of(inbound._by_key)
-    database.close()
-    assert "INDEX sqlite_autoindex_objects_1 (key=?)" in by_key

@@ -6,6 +6,7 @@ import httpx
 import orjson
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.routing import Router
 from structlog.testing import capture_logs
 
 from bridge.core.errors import Conflict, StoreBusy, StoreFull
@@ -15,6 +16,18 @@ from bridge.web._table import PUBLIC
 from tests.web.room import problem
 
 pytestmark = pytest.mark.anyio
+
+
+class Bare(Router):
+    """A router whose answers are a function's."""
+
+    def __init__(self, app):
+        super().__init__()
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        await self.app(scope, receive, send)
+
 
 GUARDED = [(one.method, one.path, one.scope) for one in PUBLIC if one.scope]
 
@@ -155,7 +168,7 @@ async def test_what_is_raised_after_the_answer_began_closes_the_connection(room)
         sent.append(message)
 
     with pytest.raises(RuntimeError):
-        await Edge(half, room.web.metrics)({"type": "http", "method": "GET"}, None, send)
+        await Edge(Bare(half), room.web.metrics)({"type": "http", "method": "GET", "path": "/"}, None, send)
 
     assert [message["type"] for message in sent] == ["http.response.start"]
 
@@ -166,7 +179,7 @@ async def test_what_is_no_request_passes_through(room):
     async def app(scope, receive, send):
         seen.append(scope["type"])
 
-    await Edge(app, room.web.metrics)({"type": "lifespan"}, None, None)
+    await Edge(Bare(app), room.web.metrics)({"type": "lifespan"}, None, None)
 
     assert seen == ["lifespan"]
 

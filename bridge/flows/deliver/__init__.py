@@ -6,9 +6,9 @@ has a share (`core.sharing`), so that one that hangs holds up nobody else.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 
 from bridge.core.delivering import Attempted, Outcome, is_well
@@ -19,16 +19,14 @@ from bridge.core.model import Endpoint, Lane
 from bridge.core.redact import Redactor
 from bridge.core.rules import DeliverRules
 from bridge.core.sharing import Shares
-from bridge.flows import Kit, Pump, log
+from bridge.flows import LEASE, Kit, Pump, log
 from bridge.flows.deliver._attempt import Batch, Caller, Replies, Reply
+from bridge.flows.deliver._elsewhere import LEFT, Elsewhere
 from bridge.flows.deliver._endpoints import Rows
 from bridge.flows.deliver._exhausted import Exhausted
 from bridge.flows.deliver._settle import Settler
 from bridge.net import GuardedClient
 from bridge.ports import ClaimedDelivery
-
-_SETTLING = timedelta(seconds=45)
-"""How much longer than a request may take a delivery is ours."""
 
 
 class Deliverer:
@@ -57,7 +55,8 @@ class Deliverer:
         again = max(rules.concurrency // 4, 1)
         sizes = {Lane.FIRST: rules.concurrency - again, Lane.AGAIN: again}
         self.shares = Shares(sizes)
-        self.endpoints = Rows(kit, self.shares.healed)
+        self.elsewhere = Elsewhere(sending, shared=kit.store.shared)
+        self.endpoints = Rows(kit, self.shares.healed, self.elsewhere.look)
         self.dead_letters = Exhausted(kit, self.endpoints)
         self.caller = Caller(kit.clock, rules, client, sending, redactor)
         self.replies = Replies(kit.clock, reply)
@@ -73,8 +72,13 @@ class Deliverer:
             # Twice as many as may be posted at once: the others wait for their commit.
             most=2 * sizes[lane],
             rest_s=self._rest_s,
+            renew=self._renew,
+            ids=_ids,
             more=partial(self.shares.more, lane),
         )
+
+    async def _renew(self, batches: Collection[Batch]) -> None:
+        await self.kit.store.renew((), [one for batch in batches for one in _ids(batch)], LEASE)
 
     def wake(self) -> None:
         """Look for work now."""
@@ -86,13 +90,11 @@ class Deliverer:
         async with self._claiming:
             rows = await self.endpoints.read_if_old()
             now = self.kit.clock()
-            rooms = self.shares.rooms(lane, room, rows, now)
+            rooms = self.shares.rooms(lane, room, rows, now, self.elsewhere.names(now))
             if not rooms.total:
                 return ()
-            longest_s = max((row.timeout_s or 0.0 for row in rows.values()), default=0.0)
-            lease = max(self.rules.timeout, timedelta(seconds=longest_s)) + _SETTLING
-            claimed = await self.kit.counted(self.kit.store.claim_deliveries(now, lane, rooms, lease))
-            if any(one.delivery.destination not in rows for one in claimed):
+            claimed = await self.kit.counted(self.kit.store.claim_deliveries(now, lane, rooms, LEASE))
+            if any(not self._is_known(one) for one in claimed):
                 with suppress(StoreError):  # What was claimed is ours now, so it is attempted all the same.
                     await self.endpoints.read()
             batches = self._batches(claimed)
@@ -100,6 +102,11 @@ class Deliverer:
             requests = Counter(batch[0].delivery.destination for batch in batches)
             self.shares.took(lane, rooms, found, requests)
             return batches
+
+    def _is_known(self, claimed: ClaimedDelivery) -> bool:
+        """Say whether we know the endpoint of a delivery: not one that had its name before."""
+        row = self.endpoints.rows.get(claimed.delivery.destination)
+        return row is not None and row.created_at == claimed.endpoint_created_at
 
     async def act(self, batch: Batch) -> None:
         """Make one attempt and settle it. One that is cancelled stays `started`, and is made again."""
@@ -113,8 +120,7 @@ class Deliverer:
             batch = await self._meant(batch, endpoint)
             if endpoint is None or not batch:
                 return
-            callers = self.replies if first.destination_kind == REPLY else self.caller
-            attempted = await callers.call(batch, endpoint)
+            attempted = await self._attempted(batch, endpoint)
             endpoint = self.endpoints.rows.get(first.destination)
             if endpoint is not None and attempted.is_of(endpoint):
                 self._pace(first.destination, attempted)
@@ -126,6 +132,13 @@ class Deliverer:
         finally:
             if held:
                 self._release(first.lane, first.destination, began)
+
+    async def _attempted(self, batch: Batch, endpoint: Endpoint) -> Attempted:
+        now = self.kit.clock()
+        if endpoint.name in self.elsewhere.names(now):
+            return Attempted(now, now, LEFT)
+        callers = self.replies if batch[0].delivery.destination_kind == REPLY else self.caller
+        return await callers.call(batch, endpoint)
 
     async def _meant(self, batch: Batch, endpoint: Endpoint | None) -> Batch:
         """Return what may go to an endpoint; what it may not get, as an earlier one of its name was told it, dies."""
@@ -175,3 +188,7 @@ class Deliverer:
         for (_, name), many in together.items():
             batches += [[many[number] for number in part] for part in parts(name, [one.body for one in many])]
         return [*batches, *messages.values()]
+
+
+def _ids(batch: Batch) -> Collection[str]:
+    return [one.delivery.id for one in batch]

@@ -16,11 +16,14 @@ _FRESH = timedelta(seconds=1)
 class Rows:
     """Rows by name, as new as they were read: a change of one is checked against the store by its version.
 
-    `healed` is told the name of an endpoint that somebody else enabled, repaired, or had a success with.
+    `healed` is told the name of an endpoint that somebody else enabled, repaired, or had a success with; `seen` all
+    rows whenever they were read.
     """
 
-    def __init__(self, kit: Kit, healed: Callable[[str], None]) -> None:
-        self.kit, self._healed = kit, healed
+    def __init__(
+        self, kit: Kit, healed: Callable[[str], None], seen: Callable[[Mapping[str, Endpoint], datetime], None]
+    ) -> None:
+        self.kit, self._healed, self._seen = kit, healed, seen
         self.rows: dict[str, Endpoint] = {}
         self._read_at: datetime | None = None
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -42,6 +45,7 @@ class Rows:
         found = await self.kit.store.endpoints()
         before, self.rows = self.rows, {name: self._newer(row) for name, row in found.items()}
         self._read_at = at
+        self._seen(self.rows, at)
         for name, row in self.rows.items():
             if name in before and was_healed(before[name], row):
                 self._healed(name)

@@ -51,18 +51,18 @@ class Settler:
         schedule, chance = schedule_of(endpoint, self.rules), self.kit.chance()
         made = [self._made(one.delivery, attempted, schedule, chance) for one in batch]
         try:
-            plain = self._write(name, made, attempted, chance) is None
-            if plain:
-                work = self.kit.store.settle(self._counted(made, endpoint))
-            else:
-                work = self._with_change(name, made, attempted, chance)
-            settled = await self.kit.counted(work)
+            settled = await self.kit.counted(self.kit.insist(lambda: self._stored(name, made, attempted, chance)))
         except StoreError as error:
             log.warning("delivery.not_settled", delivery_id=batch[0].delivery.id, error=str(error))
             return
         took_s = (attempted.ended_at - attempted.started_at).total_seconds()
         for one, answer in zip(made, settled, strict=True):
             self._report(one, endpoint, len(schedule), took_s, kept=answer is Settled.KEPT)
+
+    async def _stored(self, name: str, made: list[Settlement], attempted: Attempted, chance: float) -> list[Settled]:
+        if self._write(name, made, attempted, chance) is None:
+            return await self.kit.store.settle(self._counted(made, self.endpoints.rows.get(name)))
+        return await self._with_change(name, made, attempted, chance)
 
     def _made(
         self, delivery: Delivery, attempted: Attempted, schedule: Sequence[timedelta], chance: float

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from bridge.core.errors import Problem, StoreError, StoreFull
+from bridge.core.errors import Problem, StoreError, storage_problem
 from bridge.core.inbound import Card
 from bridge.core.model import Item, RawRequest, Verified, Write
 from bridge.core.request import FIELDS
@@ -249,8 +249,8 @@ class Ingest:
 
     def _not_stored(self, error: StoreError) -> Problem:
         self.kit.metrics.storage_error(error)
-        slug = "storage_full" if isinstance(error, StoreFull) else "storage_unavailable"
-        return Problem(503, slug, "Nothing was stored. Send the same request again later.", retry_after=_COME_BACK)
+        log.warning("event.not_stored", error=str(error))
+        return storage_problem(error)
 
     def _refuse_when_full(self) -> None:
         """Overload is refused, not swallowed."""

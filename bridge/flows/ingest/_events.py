@@ -14,6 +14,7 @@ from bridge.core.errors import FailureReason, Fault
 from bridge.core.hook_rules import HookRules
 from bridge.core.inbound import Card
 from bridge.core.model import Event, Intent, Item, Json, Post, RawRequest, Write
+from bridge.core.nouns import noun
 from bridge.core.planning import dedupe_key
 from bridge.core.request import PublishRequest
 from bridge.core.rules import SourceRules
@@ -103,7 +104,7 @@ class Result:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@noun(frozen=True, slots=True)
 class Answer:
     """What a sender is told, and a result for each item of its request, in order; none where `reply` refuses it."""
 

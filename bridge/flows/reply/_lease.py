@@ -16,7 +16,10 @@ _SETTLING = timedelta(seconds=20)
 
 
 class Lease:
-    """Holds one message for as long as a call may take (`timeout_s`), and writes what was learnt of it."""
+    """Holds one message for as long as a call may take (`timeout_s`), and writes what was learnt of it.
+
+    It goes by the store's clock: those of processes may differ.
+    """
 
     def __init__(self, kit: Kit, message_id: str, timeout_s: float) -> None:
         self.message_id = message_id
@@ -31,11 +34,11 @@ class Lease:
     def is_anothers(self, message: Message) -> bool:
         """Say whether somebody else brings it up to date."""
         until = message.lease_until
-        return until is not None and until != self._until and until > self._kit.clock()
+        return until is not None and until != self._until and until > self._kit.store.clock()
 
     async def take(self, message: Message) -> bool:
         """Take the lease of a message, or hold it for another call; False when its row is not what it was."""
-        until = self._kit.clock() + self._lasts
+        until = self._kit.store.clock() + self._lasts
         held = replace(message, lease_until=until, version=message.version + 1)
         kept = await self._write(held)
         if kept:

@@ -29,13 +29,13 @@ from bridge.core.model import (
     Snapshot,
     Stranger,
 )
-from bridge.partners._budget import Budget, Priority
+from bridge.partners._budget import Budget, Priority, Spend
 from bridge.partners._http import WRITE_S, Answer, Http, Observe
 from bridge.partners._replies import unreadable
 from bridge.partners.genviral import files, judge, reading, replies, requests
 from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
-from bridge.ports import Checked, Clock, Known, Later, MediaFile, Reading, Send
+from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
 
 __all__ = ["Contract", "Genviral", "GenviralConfig"]
 
@@ -53,12 +53,14 @@ class Genviral:
         observe: told of every call.
         now: the clock, for schedules, holds and `Retry-After`.
         transport: what carries the calls instead of the network.
+        spend: counts what other processes call with the key.
     """
 
     kind = "genviral"
     sweeps = False
     breaker: int | None = None
-    looks: tuple[timedelta, ...] = (timedelta(),)
+    # The last one when nobody can be on the way with it any more, whoever that was.
+    looks: tuple[timedelta, ...] = (timedelta(), timedelta(seconds=WRITE_S))
     limits = files.LIMITS
     fetches = False
     config_type = GenviralConfig
@@ -72,12 +74,13 @@ class Genviral:
         *,
         now: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        spend: Spend | None = None,
     ) -> None:
         self.name, self.writes = name, config.writes
         self.lacks = rules.LACKS[config.contract]
         self._last_look = reading.Pace(reading.LOOK_EVERY)
         self._config, self._now = config, now
-        self._budget = Budget(config.rate, now=now)
+        self._budget = Budget(config.rate, name=name, spend=spend, now=now)
         self._http = Http(
             name, config.base_url, config.token, budget=self._budget, now=now, observe=observe, transport=transport
         )
@@ -94,9 +97,13 @@ class Genviral:
         """Make the request bytes of a command as of `now`."""
         return requests.build(command, post, now)
 
-    async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
+    async def send(self, command: Command, post: Post, body: bytes, begin: Begin = at_once) -> Receipt:
         """Call the partner with exactly these bytes; see `ports.Partner`."""
         self._refuse_writes()
+        with self._http.beginning(begin):
+            return await self._sent(command, post, body)
+
+    async def _sent(self, command: Command, post: Post, body: bytes) -> Receipt:
         match command.kind:
             case CommandKind.PUBLISH:
                 return await self._create(command, body)

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any
 
+from bridge.core.answers import LONGEST_ID
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import (
     AccountState,
@@ -190,7 +191,7 @@ def post_receipt(status: int, body: Json | None, *, replayed: bool = False) -> R
         PartnerError: unreadable: there is no id.
     """
     data = data_of(body)
-    partner_id = _text(data.get("id"))
+    partner_id = _post_id(data)
     if not partner_id:
         raise unreadable(status, "the answer has no post id", write=True)
     word = _text(data.get("status")) or ""
@@ -344,11 +345,12 @@ def _listed(row: Json) -> Listed:
 def posts_of(body: Json | None) -> list[Json] | None:
     """Return the posts of a list answer that have an id; None when it has no list."""
     posts = data_of(body).get("posts")
-    return (
-        [post for post in posts if isinstance(post, dict) and _text(post.get("id"))]
-        if isinstance(posts, list)
-        else None
-    )
+    return [post for post in posts if isinstance(post, dict) and _post_id(post)] if isinstance(posts, list) else None
+
+
+def _post_id(data: Json) -> str | None:
+    found = _text(data.get("id")) or ""
+    return found if 0 < len(found) <= LONGEST_ID else None
 
 
 def _text(value: Any) -> str | None:

@@ -14,6 +14,7 @@ import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.looking import may_be_stored
+from bridge.core.meters import Bucket
 from bridge.core.model import (
     Account,
     Command,
@@ -30,7 +31,7 @@ from bridge.core.model import (
     Snapshot,
 )
 from bridge.core.platforms import family
-from bridge.partners._budget import Bucket, Budget
+from bridge.partners._budget import Budget, Spend
 from bridge.partners._http import Http, Observe
 from bridge.partners._replies import unreadable
 from bridge.partners.posteverywhere import (
@@ -50,7 +51,7 @@ from bridge.partners.posteverywhere import (
 from bridge.partners.posteverywhere.calls import Calls, path_of
 from bridge.partners.posteverywhere.checkups import Checkups
 from bridge.partners.posteverywhere.config import PostEverywhereConfig
-from bridge.ports import Checked, Clock, Known, Later, MediaFile, Reading, Send
+from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
 
 __all__ = ["PostEverywhere", "PostEverywhereConfig"]
 
@@ -72,6 +73,7 @@ class PostEverywhere:
         observe: told of every call.
         now: the clock, for schedules, holds and what answers say of the rate.
         transport: what carries the calls instead of the network.
+        spend: counts what other processes call with the key.
     """
 
     kind = "posteverywhere"
@@ -95,11 +97,12 @@ class PostEverywhere:
         *,
         now: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
+        spend: Spend | None = None,
     ) -> None:
         self.name, self.writes = name, config.writes
         self._now = now
-        calls = _a_minute(config.calls)
-        self._budget = Budget(1 / calls.interval_s, calls.burst, creates=_a_minute(config.creates), now=now)
+        calls, creates = _a_minute(config.calls), _a_minute(config.creates)
+        self._budget = Budget(1 / calls.interval_s, calls.burst, name=name, creates=creates, spend=spend, now=now)
         self._http = Http(
             name,
             config.base_url,
@@ -129,9 +132,13 @@ class PostEverywhere:
         """Make the request bytes of a command as of `now`."""
         return requests.build(command, post, now)
 
-    async def send(self, command: Command, post: Post, body: bytes) -> Receipt:
+    async def send(self, command: Command, post: Post, body: bytes, begin: Begin = at_once) -> Receipt:
         """Call the partner with exactly these bytes; see `ports.Partner`."""
         self._want_writes()
+        with self._calls.http.beginning(begin):
+            return await self._sent(command, post, body)
+
+    async def _sent(self, command: Command, post: Post, body: bytes) -> Receipt:
         match command.kind:
             case CommandKind.PUBLISH:
                 return await self._create(command, body)

@@ -15,6 +15,7 @@ from typing import Any
 
 import orjson
 
+from bridge.core.answers import LONGEST_ID
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import Hosted, Json, Link, PostState, Receipt, Snapshot, Stranger, TargetSnapshot, TargetState
 from bridge.core.platforms import family
@@ -82,7 +83,8 @@ def account_id(data: Json) -> str | None:
 
 
 def _id(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else str(value) if type(value) is int else None
+    found = str(value) if type(value) is int else value
+    return found if isinstance(found, str) and 0 < len(found) <= LONGEST_ID else None
 
 
 def schedule_of(data: Json) -> datetime | None:
