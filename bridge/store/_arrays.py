@@ -30,7 +30,7 @@ def _of_bytes(values: Sequence[bytes | None]) -> list[bytes]:
     return parts
 
 
-def without_nul(text: str) -> str:
+def text_as_kept(text: str) -> str:
     """Return a text as the server can keep it."""
     # The server cannot keep U+0000 in a text. What JSON says of it was replaced when it was read; this is for the rest.
     return text.replace("\0", INSTEAD) if "\0" in text else text
@@ -42,7 +42,7 @@ def _of_text(values: Sequence[str | None]) -> list[bytes]:
         if value is None:
             parts.append(_NULL)
         else:
-            encoded = without_nul(value).encode()
+            encoded = text_as_kept(value).encode()
             parts += (_LENGTH.pack(len(encoded)), encoded)
     return parts
 

@@ -16,8 +16,8 @@ from sqlalchemy.exc import DBAPIError
 from bridge.core.errors import StoreError
 from bridge.store._tables import leases
 from bridge.store._wal import WriteAheadLog
-from bridge.store.postgresql import _dsn, prepare, refuse_encoding, without_values
-from bridge.store.sqlite import _engine, _FileLock, _located
+from bridge.store.postgresql import dsn_of, prepare, refuse_encoding, without_values
+from bridge.store.sqlite import FileLock, engine_of, located
 
 _ALIVE_S = 30
 """A session in which nothing was done for so long is one that a proxy keeps: bridge looks for work each second."""
@@ -68,13 +68,13 @@ def held_file(url: URL, *, new: bool) -> Iterator[Side]:
     Raises:
         StoreError: another process has it, or it cannot be opened.
     """
-    place, path = _located(url)
+    place, path = located(url)
     if not new and not path.exists():
         raise StoreError(f"there is no database {url.database}")
-    lock = _FileLock(path)
+    lock = FileLock(path)
     lock.take(wait_s=0)
     log = WriteAheadLog(path) if new else None
-    engine = _engine(place, "BEGIN IMMEDIATE" if new else "BEGIN", connections=1, cache_kib=32_768, log=log)
+    engine = engine_of(place, "BEGIN IMMEDIATE" if new else "BEGIN", connections=1, cache_kib=32_768, log=log)
     try:
         yield _File(path, engine)
     finally:
@@ -126,7 +126,7 @@ def held_server(url: str) -> Iterator[Side]:
         StoreError: one does, or it cannot be reached.
     """
     # No prepared statements, and a name of its own: so it is not taken for a running bridge.
-    dsn = make_conninfo(_dsn(url, limits=False), application_name="bridge migrate")
+    dsn = make_conninfo(dsn_of(url, limits=False), application_name="bridge migrate")
     engine = create_engine(
         "postgresql+psycopg://",
         creator=lambda: psycopg.connect(dsn, prepare_threshold=None),

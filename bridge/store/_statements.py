@@ -99,19 +99,8 @@ class EachByItself:
         if not rows:
             return 0
         statement = self._statement
-        if self._in_order is not None:
-            filled = [self._in_order(row) for row in rows]
-        else:
-            filled = [statement.in_order({**dict(zip(self._given, row, strict=True)), **values}) for row in rows]
+        filled = [statement.in_order({**dict(zip(self._given, row, strict=True)), **values}) for row in rows]
         return connection.exec_driver_sql(statement.text, filled).rowcount
-
-    @cached_property
-    def _in_order(self) -> "itemgetter[Any] | None":
-        """What puts a row in the order of the text, where that has nothing but values of rows."""
-        names = self._statement.names
-        if len(names) < 2 or not set(names) <= set(self._given):
-            return None
-        return itemgetter(*map(self._given.index, names))
 
 
 class ValuesAtOnce:

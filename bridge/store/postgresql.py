@@ -27,7 +27,7 @@ from sqlalchemy.exc import DBAPIError
 from bridge.core.database_urls import UnreadableUrl, read_url
 from bridge.core.errors import StoreBusy, StoreError, StoreFull
 from bridge.ports import Due
-from bridge.store._arrays import KINDS, without_nul
+from bridge.store._arrays import KINDS, text_as_kept
 from bridge.store._engine import Clash
 from bridge.store._schema import is_usable, make_current
 
@@ -122,7 +122,7 @@ class PostgresDatabase:
     shared = True
 
     def __init__(self, url: str, *, create: bool, readers: int, notify: bool) -> None:
-        self._dsn = _dsn(url, limits=notify)
+        self._dsn = dsn_of(url, limits=notify)
         self._notify = notify
         self._name = os.urandom(8).hex()
         self._notified_at = 0.0
@@ -253,13 +253,13 @@ def migrate_postgresql(url: str) -> bool:
     Raises:
         StoreError: as `PostgresDatabase`.
     """
-    with explained(_dsn(url, limits=False)):
+    with explained(dsn_of(url, limits=False)):
         return _prepare(url, create=True)
 
 
 def _prepare(url: str, *, create: bool) -> bool:
     """Bring the tables up to date, however long that takes, or whoever does it already."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(_dsn(url, limits=False)))
+    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn_of(url, limits=False)))
     try:
         return prepare(engine, create=create)
     finally:
@@ -295,7 +295,7 @@ def refuse_encoding(connection: Connection) -> None:
         )
 
 
-def _dsn(url: str, *, limits: bool) -> str:
+def dsn_of(url: str, *, limits: bool) -> str:
     """Return what libpq connects by: what the URL says, and what it leaves out."""
     try:
         given = read_url(url)
@@ -317,7 +317,7 @@ class _ArrayDumper(Dumper):
 
 class _TextDumper(StrDumperUnknown):
     def dump(self, obj: str) -> Buffer | None:
-        return super().dump(without_nul(obj))
+        return super().dump(text_as_kept(obj))
 
 
 _DUMPERS = [(kind.type, type(f"{kind.name}Dumper", (_ArrayDumper,), {"oid": kind.oid})) for _, kind in KINDS]

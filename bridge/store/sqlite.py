@@ -78,15 +78,15 @@ class SqliteDatabase:
     shared = False
 
     def __init__(self, url: URL, *, create: bool, readers: int) -> None:
-        place, path = _located(url)
+        place, path = located(url)
         if not create and not path.exists():
             raise StoreError(f"there is no database {url.database}")
         self._opened_at, self._opened_s = datetime.now(UTC), time.monotonic()
-        self._lock = _FileLock(path)
+        self._lock = FileLock(path)
         self._lock.take(wait_s=0)
         self._log = WriteAheadLog(path)
-        self._writer = _engine(place, "BEGIN IMMEDIATE", connections=1, cache_kib=32_768, log=self._log)
-        self._reader = _engine(place, "BEGIN", connections=readers, cache_kib=4_096)
+        self._writer = engine_of(place, "BEGIN IMMEDIATE", connections=1, cache_kib=32_768, log=self._log)
+        self._reader = engine_of(place, "BEGIN", connections=readers, cache_kib=4_096)
         self.dialect: Dialect = self._writer.dialect
         try:
             self._prepare(path, create=create)
@@ -174,8 +174,8 @@ def migrate_sqlite(url: URL) -> bool:
     Raises:
         StoreError: as `SqliteDatabase`.
     """
-    place, path = _located(url)
-    engine, lock = _engine(place, "BEGIN IMMEDIATE", connections=1, cache_kib=4_096), _FileLock(path)
+    place, path = located(url)
+    engine, lock = engine_of(place, "BEGIN IMMEDIATE", connections=1, cache_kib=4_096), FileLock(path)
     try:
         with _explained(path):
             if path.exists() and _has_present_schema(engine):
@@ -195,7 +195,7 @@ def _has_present_schema(engine: Engine) -> bool:
         return is_usable(connection)
 
 
-def _located(url: URL) -> tuple[URL, Path]:
+def located(url: URL) -> tuple[URL, Path]:
     """Find the file itself: SQLite keeps its log beside that, and whoever comes by another name must meet our lock.
 
     Raises:
@@ -231,7 +231,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise StoreError(f"cannot open the database {path}: {error.orig}") from error
 
 
-def _engine(url: URL, begin: str, *, connections: int, cache_kib: int, log: WriteAheadLog | None = None) -> Engine:
+def engine_of(url: URL, begin: str, *, connections: int, cache_kib: int, log: WriteAheadLog | None = None) -> Engine:
     """Make an engine whose transactions begin with the given words, not where the driver guesses.
 
     With `log` it is kept short before each of them, and by nobody else.
@@ -277,7 +277,7 @@ def _keep_short(log: WriteAheadLog, connection: sqlite3.Connection) -> None:
         raise _meaning(error) from error
 
 
-class _FileLock:
+class FileLock:
     """A lock file beside the database; the operating system frees it when its holder ends, however it ends."""
 
     def __init__(self, path: Path) -> None:
