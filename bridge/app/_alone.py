@@ -8,6 +8,7 @@ from functools import partial
 import structlog
 
 from bridge.core.errors import StoreError
+from bridge.flows import LEASE
 from bridge.ports import Store
 
 log = structlog.get_logger("bridge")
@@ -15,7 +16,7 @@ log = structlog.get_logger("bridge")
 Tick = Callable[[], Awaitable[object]]
 
 RENEW_EVERY = timedelta(seconds=10)
-LEASE_S = 30.0
+LEASE_S = LEASE.total_seconds()
 """How long a process that died keeps a tick from the others."""
 
 
