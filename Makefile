@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-system fuzz check format bench lock clean
+.PHONY: help install demo test test-system image image-test fuzz check format bench lock clean
 
 # The first Python that is new enough; choose another with `make PYTHON=python3.12 install`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -38,6 +38,15 @@ test-system: install ## Run the tests that need system tools; installs those too
 	bash tests/system/install.sh
 	$(RUN) pytest tests/system
 
+BUILDER ?= docker
+VERSION = $(shell sed -nE 's/^__version__ = "(.+)"/\1/p' bridge/__init__.py)
+image: ## Build the image, tagged with the version; another builder with BUILDER=podman.
+	$(BUILDER) build --build-arg VERSION=$(VERSION) --build-arg REVISION=$$(git rev-parse HEAD) --tag bridge:$(VERSION) .
+
+image-test: install ## Build the image and run it, as closed as a pod; a part of test-system.
+	bash tests/system/install.sh
+	$(RUN) pytest tests/system/test_image.py
+
 FUZZ_RUNS ?= 2000
 FUZZ_SEED ?= $(shell $(PYTHON) -c 'import random; print(random.randrange(10**6))')
 fuzz: install ## Look for a bad day that breaks a promise; FUZZ_RUNS=2000 days, FUZZ_SEED=N plays the same again.
@@ -59,13 +68,16 @@ format: install ## Format the code and mend what the linter can mend.
 bench: install ## Measure speed and size on both engines against bare references; writes bench/out/results.json.
 	$(RUN) bench
 
-LOCK := $(UV) pip compile pyproject.toml --universal --python-version 3.11 --generate-hashes --no-annotate \
-	--custom-compile-command 'make lock' --quiet
-lock: ## Write both lock files again (needs uv).
+LOCK_OPTIONS := --universal --python-version 3.11 --generate-hashes --no-annotate --custom-compile-command 'make lock' --quiet
+LOCK := $(UV) pip compile pyproject.toml $(LOCK_OPTIONS)
+lock: ## Write the lock files again (needs uv).
 	@command -v $(UV) >/dev/null || { echo 'make lock needs uv: make UV=/path/to/uv lock' >&2; exit 1; }
 	$(LOCK) --output-file requirements.lock
-	$(LOCK) --group dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(LOCK) --extra otel --constraint requirements.lock --output-file requirements-otel.lock
+	$(LOCK) --extra otel --group dev --constraint requirements-otel.lock --output-file requirements-dev.lock
+	$(LOCK) --extra otel --group dev --group system --constraint requirements-dev.lock --output-file requirements-system.lock
+	echo hatchling | $(UV) pip compile - $(LOCK_OPTIONS) --constraint requirements-dev.lock --output-file requirements-build.lock
 
 clean: ## Remove what the other verbs made.
-	rm -rf .venv tests/system/node_modules tests/system/ghost-site/node_modules .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out build dist
+	rm -rf .venv .cache tests/system/bin tests/system/node_modules tests/system/ghost-site/node_modules .coverage* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache bench/out build dist
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

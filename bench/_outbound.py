@@ -106,7 +106,8 @@ def told(bridge: Bridge, url: str, count: int) -> Callable[[], Awaitable[bool]]:
 
 async def check_told(bridge: Bridge) -> None:
     """Make sure that what was measured is so: every delivery is settled in the database."""
-    if left := (await bridge.kit.store.counts(bridge.kit.clock())).queue.get("deliveries", 0):
+    counts = await bridge.kit.store.counts(bridge.kit.clock(), bridge.kit.partners)
+    if left := counts.queue.get("deliveries", 0):
         raise RuntimeError(f"{left} deliveries are not settled")
 
 

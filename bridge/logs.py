@@ -16,6 +16,8 @@ import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
 from bridge.core.redact import Redactor
+from bridge.core.traces import trace_id
+from bridge.tracing import current
 
 LEVELS = ("debug", "info", "warning", "error", "critical")
 """What the setting may be, the most talkative first."""
@@ -107,6 +109,8 @@ def _json(redactor: Redactor) -> list[Processor]:
             "event": event.pop("event", ""),
             **event,
         }
+        if (context := current()) is not None:
+            line["trace_id"] = trace_id(context)
         written = orjson.dumps(line, default=str, option=_RENDERING)
         if redactor.suspects(written.decode()):
             written = orjson.dumps(redactor.json(line), default=str, option=_RENDERING)
@@ -117,6 +121,8 @@ def _json(redactor: Redactor) -> list[Processor]:
 
 def _console(redactor: Redactor, *, colors: bool) -> list[Processor]:
     def redact(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
+        if (context := current()) is not None:
+            event["trace_id"] = trace_id(context)
         return {key: redactor.field(key, value) for key, value in event.items()}
 
     return [

@@ -6,7 +6,7 @@ fails is logged and counted, and runs again when it is next due.
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -30,10 +30,13 @@ class Schedule:
     Args:
         on_result: told of each run: the job's name, `succeeded`, `failed` or `skipped`, and how many seconds it took (0
             when skipped).
+        earlier: one that has stopped when this is filled: its jobs go on here when they are next due, so that one that
+            is rarely due comes to run, and none runs twice in a moment, however often schedules follow each other.
     """
 
-    def __init__(self, on_result: Callable[[str, str, float], None]) -> None:
-        self._on_result = on_result
+    def __init__(self, on_result: Callable[[str, str, float], None], *, earlier: "Schedule | None" = None) -> None:
+        self._on_result, self._earlier = on_result, earlier
+        self._due: Mapping[str, datetime] = {}
         self._log = structlog.get_logger()
         self._jobs: dict[str, Job] = {}
         self._locks: dict[str, asyncio.Lock] = {}
@@ -51,6 +54,8 @@ class Schedule:
     ) -> None:
         """Run `job` every `interval`, each time up to `jitter` later, for the first time `first` after now.
 
+        One that the earlier schedule had runs when it was due there, or one interval after now if that is sooner.
+
         Raises:
             ValueError: there is a job of that name already.
         """
@@ -63,11 +68,23 @@ class Schedule:
             IntervalTrigger(seconds=interval.total_seconds(), jitter=jitter.total_seconds() or None, timezone=UTC),
             id=name,
             name=name,
-            next_run_time=datetime.now(UTC) + first,
+            next_run_time=self._begins(name, interval, first),
         )
+
+    def _begins(self, name: str, interval: timedelta, first: timedelta) -> datetime:
+        now = datetime.now(UTC)
+        due = self._earlier.due.get(name) if self._earlier else None
+        return now + first if due is None else min(max(due, now), now + interval)
+
+    @property
+    def due(self) -> Mapping[str, datetime]:
+        """When each job is due next, or was to be when this stopped."""
+        jobs = self._scheduler.get_jobs() if self._scheduler.running else ()
+        return {job.id: job.next_run_time for job in jobs if job.id in self._jobs} or self._due
 
     def start(self) -> None:
         """Begin to run the jobs, in the running event loop."""
+        self._earlier = None  # Else each would keep all before it.
         self._beat_now()
         self._scheduler.start()
 
@@ -83,6 +100,7 @@ class Schedule:
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
+        self._due = self.due
         self._scheduler.shutdown(wait=False)
         await asyncio.sleep(0)  # APScheduler shuts down in the next turn of the loop.
 

@@ -7,6 +7,7 @@ from structlog.testing import capture_logs
 
 from bridge.app import running
 from bridge.core.model import Event, Intent, PostState, Write
+from bridge.core.rules import Limits
 from bridge.ports import Acceptance
 from bridge.settings import Database, Settings
 from bridge.store import open_store
@@ -32,3 +33,14 @@ async def test_a_key_that_left_the_configuration_with_work_is_warned_of_at_start
     [line] = [line for line in lines if line["event"] == "config.warned"]
     assert (line["partner"], line["unsent"], line["watched"]) == ("gv", 1, 1)
     assert "bridge_config_warnings 1.0" in metrics
+
+
+async def test_the_limits_of_the_configuration_stand_beside_what_they_limit(tmp_path):
+    settings = Settings(
+        database=Database(url=f"sqlite:///{tmp_path / 'bridge.db'}"), limits=Limits(queue=7, free_disk=5)
+    )
+    async with running(settings) as bridge:
+        metrics = bridge.kit.metrics.render().decode()
+    assert "bridge_queue_limit 7.0" in metrics
+    assert "bridge_free_disk_limit_bytes 5.0" in metrics
+    assert "bridge_free_disk_bytes 0.0" not in metrics

@@ -4,12 +4,13 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import replace
 
 import httpx
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.app import Bridge, running
+from bridge.app import Bridge, running, serving
 from bridge.core.model import Write
 from bridge.partners.genviral import GenviralConfig
 from bridge.settings import Database, EndpointEntry, Entry, Server, Settings, Token
@@ -99,6 +100,18 @@ def listings(bridge: Bridge) -> int:
     families = text_string_to_metric_families(bridge.kit.metrics.render().decode())
     samples = (sample for family in families for sample in family.samples)
     return sum(int(one.value) for one in samples if one.name.endswith("requests_total") and one.labels == labels)
+
+
+async def test_an_endpoint_that_one_has_and_another_not_yet_or_no_more_stays(url: str, stack: AsyncExitStack):
+    before = Settings(database=Database(url=url))
+    after = replace(before, endpoints={"ops": EndpointEntry(url="https://ops.example/hook", secret=(SECRET,))})
+    one, two = [await stack.enter_async_context(serving(before)) for _ in range(2)]
+    seen = []
+    for service, settings in ((one, after), (two, after), (one, before)):
+        await service.change(settings)
+        await asyncio.gather(*(each.bridge.leases() for each in (one, two)))
+        seen.append((await one.store.endpoints())["ops"])
+    assert [(row.enabled, row.version) for row in seen] == [(True, 1)] * 3
 
 
 async def test_calls_of_all_processes_together_keep_the_rate_of_a_key(start: Start, stack: AsyncExitStack):

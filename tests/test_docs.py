@@ -10,7 +10,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
 import textwrap
 from argparse import _SubParsersAction
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -27,7 +26,7 @@ import pytest
 from standardwebhooks.webhooks import WebhookVerificationError
 
 from bridge.app import KINDS
-from bridge.cli import _parser
+from bridge.cli import _parser, main
 from bridge.core import formats
 from bridge.core.catalogue import EventType, catalogue
 from bridge.core.catalogue._samples import samples
@@ -66,10 +65,10 @@ from bridge.core.times import sortable
 from bridge.core.transitions import Watching, observe
 from bridge.core.units import format_duration
 from bridge.flows.ingest import Result
-from bridge.metrics import METRICS
 from bridge.partners.genviral.judge import judge
 from bridge.ports import Accepted, Timeline
 from bridge.settings import json_schema, load
+from bridge.store import migrate
 from bridge.web import ROUTES
 from bridge.web._edge import problem_answer
 from bridge.web._shapes import overall
@@ -546,6 +545,7 @@ def curls() -> Iterator[Curl]:
                 words = shlex.split(command.replace("\\\n", " "))
                 url = next(word for word in words if "://" in word or word.startswith("$BRIDGE/"))
                 data = words[words.index("-d") + 1] if "-d" in words else None
+                data = data and re.sub(r"\$\(date .*?\)", "2031-01-05T09:00:00Z", data)
                 method = words[words.index("-X") + 1] if "-X" in words else "POST" if data else "GET"
                 parts = urlsplit(url.replace("$BRIDGE", "http://bridge"))
                 yield Curl(named(page), method, parts.path, dict(parse_qsl(parts.query)), data)
@@ -588,21 +588,41 @@ def _serves(operation: Operation, curl: Curl) -> bool:
 _LEVELS = {"debug", "info", "warning", "error", "exception"}
 
 
-def log_events() -> set[str]:
-    """Every log event of the code: what is logged by name, and names that stand beside a level in a table."""
-    found: set[str] = set()
+def log_events() -> dict[str, set[str]]:
+    """Every log event of the code with its levels: what is logged by name, or stands beside a level in a table."""
+    found: dict[str, set[str]] = {}
     for tree in trees():
-        for node in ast.walk(tree):
-            if isinstance(node, ast.Call) and node.args and _logs(ast.unparse(node.func)):
-                found |= constants(node.args[0]) if isinstance(node.args[0], ast.Constant) else set()
-            elif isinstance(node, ast.Tuple) and (words := constants(node)) & _LEVELS:
-                found |= {word for word in words if re.fullmatch(r"[a-z]+\.[a-z_]+", word)}
+        for node, around in _inside(tree, tree):
+            if isinstance(node, ast.Call) and node.args and isinstance(node.args[0], ast.Constant):
+                events, levels = constants(node.args[0]), _levels(ast.unparse(node.func), around)
+            elif isinstance(node, ast.Tuple):
+                events, levels = constants(node), constants(node) & _LEVELS
+            else:
+                continue
+            for event in events if levels else ():
+                if re.fullmatch(r"[a-z]+\.[a-z_]+", event):
+                    found.setdefault(event, set()).update("error" if one == "exception" else one for one in levels)
     return found
 
 
-def _logs(function: str) -> bool:
+def _inside(node: ast.AST, around: ast.AST) -> Iterator[tuple[ast.AST, ast.AST]]:
+    """Every node with the function that it stands in."""
+    for child in ast.iter_child_nodes(node):
+        yield child, around
+        yield from _inside(child, child if isinstance(child, (ast.FunctionDef, ast.AsyncFunctionDef)) else around)
+
+
+def _levels(function: str, around: ast.AST) -> set[str]:
+    """Return the levels that a call logs at: the name of it, or all that its function lets `level` be."""
     owner, _, name = function.rpartition(".")
-    return function == "level" or (owner in ("log", "self._log") and name in _LEVELS)
+    if function != "level":
+        return {name} & _LEVELS if owner in ("log", "self._log") else set()
+    chosen = (node.value for node in ast.walk(around) if isinstance(node, ast.Assign) and _is_level(node.targets))
+    return {part.attr for value in chosen for part in ast.walk(value) if isinstance(part, ast.Attribute)} & _LEVELS
+
+
+def _is_level(targets: Sequence[ast.expr]) -> bool:
+    return [ast.unparse(target) for target in targets] == ["level"]
 
 
 def test_the_page_of_operations_lists_exactly_the_log_events():
@@ -610,28 +630,34 @@ def test_the_page_of_operations_lists_exactly_the_log_events():
     assert not difference("operations.md, Log events", listed, log_events())
 
 
+def test_the_page_of_operations_has_the_level_of_each_log_event():
+    section = text_of(DOCS / "operations.md").partition("\n## Log events\n")[2].partition("\n## ")[0]
+    told = dict(re.findall(r"^\| `([a-z.]+[a-z_]*)` \| ([a-z, ]+) \|", section, re.MULTILINE))
+    known = log_events()
+    wrong = {
+        event: f"says {told[event]}, is {known[event]}"
+        for event in told
+        if set(told[event].split(", ")) != known[event]
+    }
+    assert not wrong
+
+
 def test_the_page_of_operations_lists_exactly_the_reasons():
     listed = first_column(text_of(DOCS / "operations.md"), "Reasons")
     assert not difference("operations.md, Reasons", listed, FailureReason)
 
 
-def test_the_alerts_use_metrics_and_labels_that_exist():
-    known = {f"bridge_{metric.name}": metric for metric in METRICS}
-    used = re.findall(r"(bridge_\w+)(?:{([^}]*)})?", text_of(DOCS / "operations.md"))
-    assert len(used) > 10
-    for name, filters in used:
-        assert name in known, f"docs/operations.md: there is no metric {name}"
-        sets = {item[0]: set(map(str, item[1])) for item in known[name].labels if not isinstance(item, str)}
-        for label, values in re.findall(r'(\w+)(?:=~|!=|=)"([^"]+)"', filters):
-            assert set(values.split("|")) <= sets[label], f"docs/operations.md: {name} has no {label}={values}"
-
-
-def test_the_copy_of_a_database_is_made_by_the_command_that_is_shown(tmp_path):
-    command = next(code for code in blocks(text_of(DOCS / "operations.md"), "sh") if "backup" in code)
-    made = ["python", "-c", "import sqlite3; sqlite3.connect('bridge.db').execute('create table t (a)')"]
-    for line in (made, shlex.split(command)):
-        subprocess.run(line, cwd=tmp_path, check=True, env={"PATH": str(Path(sys.executable).parent)})
-    assert (tmp_path / "backup.db").stat().st_size > 0
+def test_copies_are_made_and_put_back_by_the_commands_that_are_shown(tmp_path, capsys):
+    shown = [shlex.split(code) for code in blocks(text_of(DOCS / "operations.md"), "sh")]
+    made, back = (next(line for line in shown if line[:2] == ["bridge", verb]) for verb in ("backup", "restore"))
+    (tmp_path / "bridge.yaml").write_text(f"database: {{url: 'sqlite:///{tmp_path / 'bridge.db'}'}}\n")
+    migrate(f"sqlite:///{tmp_path / 'bridge.db'}")
+    config = ["-c", str(tmp_path / "bridge.yaml")]
+    assert main([*(str(tmp_path) if word == made[2] else word for word in made[1:]), *config]) == 0
+    [copy] = tmp_path.glob("bridge-*.db")
+    assert re.sub(r"\d", "0", copy.name) == re.sub(r"\d", "0", Path(back[2]).name)
+    assert main(["restore", str(copy), *config]) == 0
+    assert f"{tmp_path / 'bridge.db'}.old" in capsys.readouterr().out
 
 
 # --- Configuration ---------------------------------------------------------------------------------------------------

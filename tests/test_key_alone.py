@@ -7,9 +7,11 @@ import httpx
 import pytest
 
 from bridge.app import KINDS, build, configured
+from bridge.app._build import Carried, metrics_for
 from bridge.core.redact import Redactor
 from bridge.core.states import Lane
 from bridge.flows.configured import sync_endpoints
+from bridge.flows.wait import Waiters
 from bridge.net import GuardedClient
 from bridge.settings import load
 from bridge.simulator import genviral, posteverywhere
@@ -75,7 +77,9 @@ async def alone(tmp_path):
             network = GuardedClient(allow=[ip_network("127.0.0.0/8")], allow_http=True)
             await stack.enter_async_context(network)
             transport = httpx.ASGITransport(app=app)
-            bridge = build(settings, store, network, Redactor(settings.secrets), clock=clock, transport=transport)
+            carried = Carried(metrics_for(settings, clock()), Waiters(store))
+            redactor = Redactor(settings.secrets)
+            bridge = build(settings, store, network, redactor, carried, clock=clock, transport=transport)
             stack.push_async_callback(bridge.kit.partners["brand"].close)
             await bridge.watcher.add_keys()
             await sync_endpoints(bridge.kit, configured(settings))

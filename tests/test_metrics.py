@@ -8,7 +8,7 @@ import pytest
 from prometheus_client import CollectorRegistry
 from prometheus_client.parser import text_string_to_metric_families
 
-from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
+from bridge.core.errors import FailureReason, StoreAway, StoreBusy, StoreError, StoreFull, StoreOvertaken
 from bridge.core.model import CommandKind
 from bridge.core.platforms import family
 from bridge.core.retry import Choice
@@ -26,11 +26,16 @@ CONFIGURATION = {
     "source": ("api", "blog"),
     "partner": ("main", "second"),
     "endpoint": ("ops",),
-    "job": ("watch",),
+    "task": ("watch",),
     "socket": ("team",),
 }
-NOT_ZERO = {"bridge_build_info", "bridge_last_successful_poll_timestamp_seconds"}
-NO_COUNTS = Counts(posts={}, accounts={}, causes={}, queue={}, oldest={})
+NOT_ZERO = {
+    "bridge_build_info",
+    "bridge_last_successful_poll_timestamp_seconds",
+    "bridge_config_last_reload_successful",
+    "bridge_config_last_reload_success_timestamp_seconds",
+}
+NO_COUNTS = Counts(posts={}, causes={}, queue={}, oldest={})
 
 
 @pytest.fixture
@@ -43,7 +48,7 @@ def metrics() -> Metrics:
         partners=CONFIGURATION["partner"],
         endpoints=CONFIGURATION["endpoint"],
         routes=ROUTES,
-        jobs=CONFIGURATION["job"],
+        jobs=CONFIGURATION["task"],
     )
 
 
@@ -144,7 +149,7 @@ CALLS = {
     "key": (lambda m: m.key_blocked("main", True), {"partner_key_blocked": ({"partner": "main"}, 1)}),
     "job": (
         lambda m: m.job("watch", "skipped", 0.0),
-        {"scheduler_jobs_total": ({"job": "watch", "result": "skipped"}, 1)},
+        {"scheduler_jobs_total": ({"task": "watch", "result": "skipped"}, 1)},
     ),
     "polled": (
         lambda m: m.polled("main", "posts", START + timedelta(seconds=9)),
@@ -154,7 +159,16 @@ CALLS = {
         lambda m: m.poll_interval("accounts", timedelta(minutes=1)),
         {"poll_interval_seconds": ({"what": "accounts"}, 60)},
     ),
+    "limit": (lambda m: m.queue_limit(100), {"queue_limit": ({}, 100)}),
+    "disk": (lambda m: m.free_disk(5, 2), {"free_disk_bytes": ({}, 5), "free_disk_limit_bytes": ({}, 2)}),
     "warnings": (lambda m: m.config_warned(2), {"config_warnings": ({}, 2)}),
+    "held": (
+        lambda m: m.key_held("main", START),
+        {"partner_key_held_until_timestamp_seconds": ({"partner": "main"}, START.timestamp())},
+    ),
+    "rate": (lambda m: m.partner_rate("main", 0.5), {"partner_rate_limit": ({"partner": "main"}, 0.5)}),
+    "away": (lambda m: m.storage_error(StoreAway("")), {"storage_errors_total": ({"kind": "away"}, 1)}),
+    "overtaken": (lambda m: m.storage_error(StoreOvertaken("")), {"storage_errors_total": ({"kind": "busy"}, 1)}),
     "busy": (lambda m: m.storage_error(StoreBusy("")), {"storage_errors_total": ({"kind": "busy"}, 1)}),
     "full": (lambda m: m.storage_error(StoreFull("")), {"storage_errors_total": ({"kind": "full"}, 1)}),
     "gone": (lambda m: m.storage_error(StoreError("")), {"storage_errors_total": ({"kind": "error"}, 1)}),
@@ -198,8 +212,8 @@ def test_a_delivery_is_counted_and_timed(metrics):
 
 def test_a_job_that_ran_is_timed(metrics):
     metrics.job("watch", "failed", 0.2)
-    assert value(metrics, "scheduler_jobs_total", job="watch", result="failed") == 1
-    assert value(metrics, "scheduler_job_duration_seconds_sum", job="watch") == pytest.approx(0.2)
+    assert value(metrics, "scheduler_jobs_total", task="watch", result="failed") == 1
+    assert value(metrics, "scheduler_job_duration_seconds_sum", task="watch") == pytest.approx(0.2)
 
 
 def test_an_http_request_is_counted_by_the_class_of_its_status(metrics):
@@ -221,24 +235,28 @@ def test_counts_set_the_gauges_and_zero_what_has_vanished(metrics):
     metrics.set_counts(
         Counts(
             posts={("main", "posted"): 5},
-            accounts={
-                ("main", "tiktok", "active"): 2,
-                ("main", "mastodon", "active"): 3,
-                ("main", "orkut", "active"): 1,
-            },
             causes={"key": 1},
             queue={"commands": 7},
             oldest={"commands": START},
         )
     )
     assert value(metrics, "posts", partner="main", state="posted") == 5
-    assert value(metrics, "accounts", partner="main", platform="other", state="active") == 4
     assert value(metrics, "causes_open", kind="key") == 1
     assert value(metrics, "queue_depth", queue="commands") == 7
     assert value(metrics, "queue_oldest_due_timestamp_seconds", queue="commands") == START.timestamp()
     metrics.set_counts(NO_COUNTS)
-    gauges = ("bridge_posts", "bridge_accounts", "bridge_causes_open", "bridge_queue")
+    gauges = ("bridge_posts", "bridge_causes_open", "bridge_queue")
     assert not any(number for (name, _), number in samples(metrics).items() if name.startswith(gauges))
+
+
+def test_accounts_are_counted_by_what_they_are_shown_as(metrics):
+    platforms = ("tiktok", "mastodon", "orkut", "orkut")
+    metrics.set_accounts([("main", "tiktok", "retired"), *(("main", platform, "active") for platform in platforms)])
+    assert value(metrics, "accounts", partner="main", platform="tiktok", state="active") == 1
+    assert value(metrics, "accounts", partner="main", platform="tiktok", state="retired") == 1
+    assert value(metrics, "accounts", partner="main", platform="other", state="active") == 3
+    metrics.set_accounts([])
+    assert value(metrics, "accounts", partner="main", platform="other", state="active") == 0
 
 
 def test_the_process_is_shown_too(metrics):
@@ -256,3 +274,55 @@ def test_the_reference_page_is_the_one_the_table_gives():
 
 if __name__ == "__main__":
     PAGE.write_text(reference(), encoding="utf-8")
+
+
+NAMES = {"sources": ("api",), "partners": ("main", "third"), "endpoints": ("ops", "log"), "sockets": ()}
+
+
+def test_other_names_stand_at_zero_and_counts_of_those_that_are_gone_stay(metrics):
+    metrics.event("blog", "accepted")
+    metrics.key_blocked("second", True)
+    metrics.config_warned(2)
+    metrics.follow(START + timedelta(hours=1), **NAMES)
+
+    shown = samples(metrics)
+    assert value(metrics, "events_total", source="blog", outcome="accepted") == 1
+    assert value(metrics, "deliveries_total", endpoint="log", outcome="done") == 0
+    assert value(metrics, "partner_key_blocked", partner="third") == 0
+    assert ("bridge_partner_key_blocked", frozenset({("partner", "second")})) not in shown
+    assert ("bridge_socket_connected", frozenset({("socket", "team")})) not in shown
+    polled = [
+        value(metrics, "last_successful_poll_timestamp_seconds", partner=p, what="posts") for p in ("main", "third")
+    ]
+    assert polled == [START.timestamp(), START.timestamp() + 3600]
+    assert value(metrics, "config_warnings") == 0
+
+
+def test_a_name_that_comes_back_goes_on_counting(metrics):
+    metrics.event("blog", "accepted")
+    metrics.follow(START, **NAMES)
+    metrics.follow(START, **NAMES | {"sources": ("api", "blog")})
+    metrics.event("blog", "accepted")
+
+    assert value(metrics, "events_total", source="blog", outcome="accepted") == 2
+
+
+def test_a_connection_counts_as_standing_while_a_new_one_takes_its_place(metrics):
+    metrics.socket("team", connected=True)
+    metrics.socket("team", connected=True)
+    metrics.socket("team", connected=False)
+    standing = value(metrics, "socket_connected", socket="team")
+    metrics.socket("team", connected=False)
+
+    assert (standing, value(metrics, "socket_connected", socket="team")) == (1, 0)
+
+
+@pytest.mark.parametrize(
+    ("result", "successful", "later"), [("applied", 1, 60), ("unchanged", 1, 60), ("refused", 0, 0)]
+)
+def test_how_the_last_reload_ended(metrics, result, successful, later):
+    metrics.config_reloaded(result, START + timedelta(minutes=1))
+
+    assert value(metrics, "config_reloads_total", result=result) == 1
+    assert value(metrics, "config_last_reload_successful") == successful
+    assert value(metrics, "config_last_reload_success_timestamp_seconds") == START.timestamp() + later

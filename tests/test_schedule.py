@@ -1,7 +1,7 @@
 """The schedule: ticks run when due, one at a time, and no failure of a tick ends it."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 import structlog
@@ -55,6 +55,40 @@ async def test_a_job_runs_at_once_and_again(schedule, results):
     schedule.start()
 
     await results.until(3, ("watch", "succeeded"))
+
+
+async def test_a_job_goes_on_where_the_schedule_before_left_it(results):
+    earlier = Schedule(results)
+    for name in ("rare", "soon"):
+        earlier.every(name, NEVER, nothing, first=NEVER / 2)
+    earlier.start()
+    due = dict(earlier.due)
+    await earlier.stop()
+    schedule = Schedule(results, earlier=earlier)
+    schedule.every("rare", NEVER, nothing)
+    schedule.every("soon", SOON, nothing, first=NEVER)
+    schedule.every("new", NEVER, nothing)
+    schedule.start()
+    await results.until(1, ("soon", "succeeded"))
+    await results.until(1, ("new", "succeeded"))
+    await schedule.stop()
+
+    assert schedule.due["rare"] == earlier.due["rare"] == due["rare"]
+    assert ("rare", "succeeded") not in results
+
+
+async def test_a_job_that_was_due_while_there_was_no_schedule_runs_at_once(results):
+    earlier, begun = Schedule(results), asyncio.Event()
+    earlier.every("watch", NEVER, begun.wait)
+    due = dict(earlier.due)
+    earlier.start()
+    await earlier.stop(timedelta())
+    schedule = Schedule(results, earlier=earlier)
+    schedule.every("watch", NEVER, nothing, first=NEVER)
+    schedule.start()
+    assert due == {}
+    assert schedule.due["watch"] <= datetime.now(UTC)
+    await schedule.stop()
 
 
 async def test_a_job_may_begin_later(schedule, results):

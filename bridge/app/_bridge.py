@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -21,7 +21,7 @@ from bridge.core.sealing import Sealer
 from bridge.core.tokens import Tokens
 from bridge.flows import Kit, Pump
 from bridge.flows.act import Actions
-from bridge.flows.configured import follow_configurations, follow_owners, renew_secrets, sync_endpoints
+from bridge.flows.configured import follow_configurations, follow_owners, renew_secrets, say, sync_endpoints
 from bridge.flows.deliver import Deliverer
 from bridge.flows.endpoints import Endpoints
 from bridge.flows.feeds import Feeds
@@ -32,7 +32,7 @@ from bridge.flows.replay import Replayer
 from bridge.flows.resume import Resumer
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
-from bridge.ports import Due
+from bridge.ports import Due, Hint
 from bridge.schedule import Schedule
 from bridge.settings import Settings
 from bridge.web import Web
@@ -56,7 +56,10 @@ _PRUNE_PAUSE_S = 0.02
 
 @dataclass
 class Bridge:
-    """The parts of one running process. `web` is what the HTTP side needs; `Bridge` itself is its `Health`."""
+    """The parts of one running process. `web` is what the HTTP side needs; `Bridge` itself is its `Health`.
+
+    `changed` are the partners that are new or other since the configuration before, if there was one.
+    """
 
     settings: Settings
     kit: Kit
@@ -77,6 +80,7 @@ class Bridge:
     endpoints: Endpoints
     chats: Chats | None = None
     sockets: "Sockets | None" = None
+    changed: Collection[str] = ()
     _running: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @property
@@ -99,21 +103,25 @@ class Bridge:
             with_admin=server.admin is None,
             key_set=key_set(private_keys(self.settings)),
             writes_off=tuple(name for name, one in self.kit.partners.items() if not one.writes),
+            ephemeral=self.settings.database.ephemeral and not self.kit.store.shared,
+            spans=self.kit.spans,
         )
 
     async def start(self) -> None:
         """Sync what is configured, then begin to work."""
         await self.watcher.add_keys()
         await sync_endpoints(self.kit, configured(self.settings))
-        await follow_owners(self.kit, {token.name: token.accounts for token in self.settings.tokens})
+        await follow_owners(self.kit, self._owners)
         await renew_secrets(self.kit, self.sealer)
         await self.kit.refresh()
         await warn_of_missing_keys(self.kit)
         await self.gauges()
-        self.kit.store.on_commit(self._wake)
         self._plan()
         self.schedule.start()
         self._running = [asyncio.create_task(pump.run()) for pump in self.pumps]
+        for name in self.changed:
+            # The tick keeps its time, for what it misses counts; what is new must not wait for it.
+            self.ingest.hints.follow(Hint(name, accounts=("any",)))
         if self.sockets:
             self.sockets.start()
 
@@ -130,15 +138,15 @@ class Bridge:
         every("exhausted", _EXHAUSTED, alone("exhausted", self.deliverer.dead_letters.tick), first=_EXHAUSTED)
         every("gauges", _GAUGES, self.gauges, first=_GAUGES)
         every("retention", _RETENTION, alone("retention", self.retention), first=_RETENTION)
-        if self.kit.store.shared:
-            every("leases", RENEW_EVERY, self.leases, first=RENEW_EVERY)
+        every("leases", RENEW_EVERY, self.leases, first=RENEW_EVERY)
 
     @property
     def pumps(self) -> "tuple[Pump[Any], ...]":
         """What keeps the flows' work in flight."""
         return self.publisher.pump, self.lookups.pump, *self.deliverer.pumps
 
-    def _wake(self, due: Due) -> None:
+    def wake(self, due: Due) -> None:
+        """Look for work now: a commit made some due."""
         if Due.COMMANDS in due:
             self.publisher.pump.wake()
         if Due.DELIVERIES in due:
@@ -155,10 +163,16 @@ class Bridge:
     async def stop(self, limit: timedelta) -> None:
         """Finish or release what is in flight within `limit`."""
         self.drain()
-        pumps = [pump.stop(limit.total_seconds()) for pump in self.pumps]
-        others = (self.waiters.drain(), self._end_ticks(limit), self.ingest.hints.stop())
-        await asyncio.gather(self._hang_up(limit), *others, *pumps)
+        await asyncio.gather(self.waiters.drain(), self.halt(limit), self.leave(limit))
+
+    async def halt(self, limit: timedelta) -> None:
+        """Begin no work any more, and finish or release what is in flight within `limit`; requests are still taken."""
+        await asyncio.gather(self._end_ticks(limit), *(pump.stop(limit.total_seconds()) for pump in self.pumps))
         await asyncio.gather(*self._running, return_exceptions=True)
+
+    async def leave(self, limit: timedelta) -> None:
+        """End what goes on for requests that were answered, when no more come."""
+        await asyncio.gather(self._hang_up(limit), self.ingest.hints.stop())
 
     async def _end_ticks(self, limit: timedelta) -> None:
         await self.schedule.stop(limit)
@@ -176,6 +190,10 @@ class Bridge:
         kept = self.sockets is None or self.sockets.alive
         return kept and self.schedule.alive and not any(task.done() for task in self._running)
 
+    def config(self) -> Mapping[str, object]:
+        """Return nothing: what there is of a changed configuration is known where that is read."""
+        return {}
+
     async def ready(self) -> Mapping[str, str]:
         """Return what keeps us from taking work, by check."""
         failed = {}
@@ -189,19 +207,36 @@ class Bridge:
 
     async def gauges(self) -> None:
         """Bring the gauges, and what is known here of the load and of the accounts and keys, up to date."""
+        # First, for a database that refuses must not hide that its disk is full.
+        self._room()
         if self.kit.store.shared:
             await self.kit.refresh()
-        counts = await self.kit.store.counts(self.kit.clock())
+        counts = await self.kit.store.counts(self.kit.clock(), self.kit.partners)
         self.kit.metrics.set_counts(counts)
+        self.kit.metrics.set_accounts(self.kit.book.directory.census())
         endpoints = (await self.kit.store.endpoints()).values()
         self.kit.metrics.set_endpoints(health(one, self.kit.clock()) for one in endpoints)
         self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
-        self.ingest.load.free = free_disk(self.settings.database.url)
+
+    def _room(self) -> None:
+        load, limits, metrics = self.ingest.load, self.ingest.limits, self.kit.metrics
+        metrics.queue_limit(limits.queue)
+        load.free = free_disk(self.settings.database.url)
+        if load.free is not None:
+            metrics.free_disk(load.free, limits.free_disk)
 
     async def leases(self) -> None:
-        """Say to the other processes what is ours, and what is configured here."""
+        """Say to the other processes what is ours, and what is configured here; see what is configured no more."""
         await self.alone.renew()
-        await follow_configurations(self.kit, configured(self.settings))
+        await follow_configurations(self.kit, configured(self.settings), self._owners)
+
+    async def take_leave(self) -> None:
+        """Say a last time what is configured here, so that nothing is lost of what left by mistake and is put back."""
+        await say(self.kit, configured(self.settings), self._owners)
+
+    @property
+    def _owners(self) -> dict[str, tuple[str, ...]]:
+        return {token.name: token.accounts for token in self.settings.tokens}
 
     async def retention(self) -> None:
         """Delete ended history that is past its time, in small batches."""

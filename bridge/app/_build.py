@@ -2,8 +2,11 @@
 
 import random
 import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from typing import TYPE_CHECKING
 
 import httpx
 from prometheus_client import CollectorRegistry
@@ -36,11 +39,14 @@ from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
 from bridge.metrics import Metrics
 from bridge.net import GuardedClient
-from bridge.ports import Clock, Source, Store
+from bridge.ports import Clock, Partner, Source, Store
 from bridge.schedule import Schedule
 from bridge.settings import Kinds, Settings
 from bridge.sources.feed import parse as parse_feed
 from bridge.web import ROUTES
+
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
 
 KINDS = Kinds(
     partners=partners.CONFIGS,
@@ -60,27 +66,47 @@ def new_id(prefix: str) -> str:
     return sortable(prefix, datetime.now(UTC), random.getrandbits(64).to_bytes(8))
 
 
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What one configuration hands on to the next.
+
+    `partners` are those that stay as they are: their budget goes on. `schedule` is that of the one before: ticks run
+    when they would have been due.
+    """
+
+    metrics: Metrics
+    waiters: Waiters
+    partners: Mapping[str, Partner] = field(default_factory=dict)
+    spans: "Spans | None" = None
+    schedule: Schedule | None = None
+
+
 def build(
     settings: Settings,
     store: Store,
     network: GuardedClient,
     redactor: Redactor,
+    carried: Carried,
     *,
     clock: Clock = utc_now,
     transport: httpx.AsyncBaseTransport | None = None,
 ) -> Bridge:
     """Wire the parts over an open store; nothing runs yet."""
-    metrics = _metrics(settings, clock())
+    metrics = carried.metrics
     spend = store.spend if store.shared else None
     made = partial(partners.build, observe=metrics.partner_call, now=clock, transport=transport, spend=spend)
+    made = partial(made, spans=carried.spans)
     kit = Kit(
         store=store,
-        partners={name: made(name, entry.config) for name, entry in settings.partners.items()},
+        partners={
+            name: carried.partners.get(name) or made(name, entry.config) for name, entry in settings.partners.items()
+        },
         book=Book(settings.accounts, tuple(settings.partners)),
         metrics=metrics,
         clock=clock,
         new_id=new_id,
         chance=random.random,
+        spans=carried.spans,
     )
     tokens = Tokens(
         (secret, Token(entry.name, frozenset(entry.scopes), entry.accounts))
@@ -97,7 +123,8 @@ def build(
     fetcher = Fetcher(kit, network, settings.media, settings.publish, settings.watch, **access)
     ingest = _ingest(kit, settings, tokens, watcher.look, told)
     reply = told.replier.call if told else None
-    deliverer = Deliverer(kit, settings.deliver, network, sending, redactor, reply=reply)
+    owned = sending.of_owners({token.name for token in settings.tokens})
+    deliverer = Deliverer(kit, settings.deliver, network, owned, redactor, reply=reply)
     return Bridge(
         settings=settings,
         kit=kit,
@@ -109,15 +136,16 @@ def build(
         replayer=Replayer(kit, settings.deliver),
         feeds=Feeds(kit, network, followed(settings), ingest.take, parse_feed),
         lookups=Lookups(kit, network, ingest.sources, ingest.take, settings.publish),
-        waiters=Waiters(store),
+        waiters=carried.waiters,
         actions=actions,
-        schedule=Schedule(metrics.job),
+        schedule=Schedule(metrics.job, earlier=carried.schedule),
         alone=Alone(store, new_id("holder")),
         tokens=tokens,
         sealer=sealer,
         endpoints=_endpoints(kit, settings, sealer, sending, deliverer),
         chats=told,
         sockets=sockets(kit, settings, ingest),
+        changed=settings.partners.keys() - carried.partners.keys() if carried.schedule else (),
     )
 
 
@@ -155,18 +183,25 @@ def _ingest(kit: Kit, settings: Settings, tokens: Tokens, look: Look, told: Chat
     )
 
 
-def _metrics(settings: Settings, started: datetime) -> Metrics:
-    metrics = Metrics(
-        CollectorRegistry(),
-        started=started,
-        sources=(API, ADOPTED, *settings.sources),
-        partners=settings.partners,
-        endpoints=(*settings.endpoints, *rows(settings)),
-        sockets=[name for name, one in workspaces(settings).items() if one.socket],
-        routes=ROUTES,
-        jobs=JOBS,
-    )
+def metrics_for(settings: Settings, started: datetime) -> Metrics:
+    """Return the metrics of a process that begins with a configuration."""
+    return Metrics(CollectorRegistry(), started=started, routes=ROUTES, jobs=JOBS, **_names(settings))
+
+
+def follow(metrics: Metrics, settings: Settings, at: datetime) -> None:
+    """Have the metrics show what a configuration names, and what it says of itself."""
+    metrics.follow(at, **_names(settings))
     metrics.poll_interval("posts", settings.watch.first_poll)
     metrics.poll_interval("accounts", settings.watch.accounts_every)
+    for name, entry in settings.partners.items():
+        metrics.partner_rate(name, entry.config.rate)
     metrics.config_warned(len(settings.warnings))
-    return metrics
+
+
+def _names(settings: Settings) -> dict[str, Iterable[str]]:
+    return {
+        "sources": (API, ADOPTED, *settings.sources),
+        "partners": tuple(settings.partners),
+        "endpoints": (*settings.endpoints, *rows(settings)),
+        "sockets": [name for name, one in workspaces(settings).items() if one.socket],
+    }

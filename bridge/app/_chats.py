@@ -107,12 +107,13 @@ def choices(directory: Directory) -> "list[Choice]":
 
     found = {}
     for account in directory.accounts.values():
-        if account.state in USABLE and account.replaced_by is None:
+        if account.state in USABLE and account.replaced_by is None and account.key not in directory.retired:
             name = directory.name_of(account.partner, account.id)
             label = f"{account.platform} {account.username or account.id}"
             found[name or account.key] = Choice(name or account.key, f"{name} ({label})" if name else label)
     for rule in directory.names:
-        found.setdefault(rule.name, Choice(rule.name, rule.name))
+        if not rule.retired:
+            found.setdefault(rule.name, Choice(rule.name, rule.name))
     return [found[name] for name in sorted(found)]
 
 

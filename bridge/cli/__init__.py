@@ -1,9 +1,11 @@
-"""The command line: `bridge serve | check | init | migrate | preview | slack | simulate | demo | version`.
+"""The command line: `bridge serve | check | health | init | migrate | backup | restore | preview | slack | simulate |
+demo | version`.
 
 Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast.
 """
 
 import argparse
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -20,6 +22,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     if arguments.verb == "version":
         sys.stdout.write(f"bridge {__version__}\n")
         return 0
+    if arguments.verb == "serve":
+        # Until it heeds it: it would end what only begins, and the file is yet to be read.
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     verb = import_module(f"bridge.cli.{arguments.verb}")
     try:
         return int(verb.run(arguments))
@@ -34,9 +39,13 @@ def _parser() -> argparse.ArgumentParser:
         ("serve", "run the service"),
         ("check", "list every fault of the configuration, and what it opens up"),
         ("migrate", "create the database or bring it up to date"),
+        ("health", "ask the running service whether it is ready"),
     ):
         _add_config(verbs.add_parser(name, help=text, description=text))
     _add_copy(verbs.choices["migrate"])
+    verbs.choices["health"].add_argument("--live", action="store_true", help="ask whether it is live instead")
+    _add_backup(verbs.add_parser("backup", help="copy the database of SQLite while the service runs"))
+    _add_restore(verbs.add_parser("restore", help="go back to a copy of the database"))
     _add_init(verbs.add_parser("init", help="write a first configuration from a partner's key"))
     _add_preview(verbs.add_parser("preview", help="show what a source would make of a payload"))
     _add_slack(verbs.add_parser("slack", help="what Slack is to be told of this configuration"))
@@ -64,6 +73,30 @@ def _add_copy(parser: argparse.ArgumentParser) -> None:
     left_out = "; env:NAME takes a variable, which hides a password. Left out, it is the configured database"
     parser.add_argument("--from", dest="source", metavar="URL", help=f"the database to read{left_out}")
     parser.add_argument("--to", dest="target", metavar="URL", help="the database to fill, as above")
+
+
+def _add_backup(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Copy the configured database of SQLite, and check the copy. The service may go on."
+    _add_config(parser)
+    parser.add_argument("file", type=Path, metavar="FILE", help="where to; in a folder it gets a name with the time")
+    parser.add_argument("--force", action="store_true", help="replace a file that is there")
+    parser.add_argument("--keep", type=_count, metavar="N", help="leave the newest N copies in the folder")
+
+
+def _add_restore(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Put a copy in the place of the configured database, which nobody may use. Without FILE: say that other tools "
+        "have put it back, such as those of PostgreSQL. At the next start unfinished posts are looked for first."
+    )
+    _add_config(parser)
+    parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="what `bridge backup` made")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise ValueError
+    return number
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:

@@ -106,7 +106,7 @@ def _config(folder: Path, partner_url: str, second_url: str, receiver_url: str) 
     """The demo's configuration: the real thing with durations shortened."""
     return {
         "server": {"host": "127.0.0.1", "port": 0},
-        "database": {"url": f"sqlite:///{folder / 'bridge.db'}"},
+        "database": {"url": f"sqlite:///{folder / 'bridge.db'}", "ephemeral": True},
         "tokens": [{"name": "demo", "token": {"env": "DEMO_TOKEN"}, "scopes": ["publish", "read"]}],
         "partners": {
             "genviral": {

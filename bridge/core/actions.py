@@ -10,12 +10,12 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from bridge.core import fetching
+from bridge.core import fetching, looking, restoring
 from bridge.core.errors import FailureClass, FailureReason, Problem
 from bridge.core.holding import asked_of, channel_of, hold_back, hold_change, hold_for, is_held, let_go
 from bridge.core.model import Command, CommandKind, Post, PostState, Target, TargetState, WorkState
 from bridge.core.polling import MISSED
-from bridge.core.resume import end, release, still_failed
+from bridge.core.resume import end, reject, release, still_failed
 from bridge.core.retry import Choice
 from bridge.core.states import CHANGEABLE as CHANGEABLE
 from bridge.core.states import UNSETTLED
@@ -36,6 +36,13 @@ def goes(post: Post) -> bool:
 def is_unsent(post: Post) -> bool:
     """Say whether no partner has this post, as far as anybody knows."""
     return post.partner_id is None and post.state in (PostState.ACCEPTED, PostState.PARKED)
+
+
+def is_untouched(post: Post, commands: Sequence[Command], now: datetime) -> bool:
+    """Say whether nothing of a post was sent, and nobody is about to: who has a lease, by the store's clock, may be."""
+    leased = any(command.lease_until is not None and command.lease_until > now for command in commands)
+    publish = _unsettled_publish(commands)
+    return is_unsent(post) and publish is not None and publish.body is None and not leased
 
 
 def edit(
@@ -85,7 +92,7 @@ def edit(
         if not approve and any(url not in (post.hosted or {}) for url in hosts):
             step.new_command(post, CommandKind.FETCH, step.now, payload={"media": changes["media"]})
     else:
-        hosts = _hosts(waiting)
+        hosts = hosts_of(waiting)
     payload = {"changes": _fold(waiting, wire), **({"hosts": list(hosts)} if hosts else {}), **_said(by)}
     if approve:
         command = hold_change(step, post, payload, approve, **_said(by))
@@ -97,7 +104,7 @@ def edit(
     return command
 
 
-def _hosts(updates: Sequence[Command]) -> Sequence[str]:
+def hosts_of(updates: Sequence[Command]) -> Sequence[str]:
     """Return the addresses that the newest of these updates with media needs stored first."""
     found = [command.payload.get("hosts", ()) for command in updates if "media" in command.payload["changes"]]
     return found[-1] if found else ()
@@ -159,6 +166,7 @@ def _edit_here(
         wanted_at = max(at or step.now, command.due_at) if held else at or step.now
         post = step.edit(post, scheduled_at=at, wanted_at=wanted_at)
     post = step.edit(post, content=content, targets=targets or post.targets, changed_at=step.now)
+    command = step.edit(command, progress=looking.changed(command))
     if not held:
         step.edit(command, due_at=min(command.due_at, step.now))
     in_time = "scheduled_at" in changes and command.reason is FailureReason.TOO_LATE
@@ -199,7 +207,7 @@ def retry(step: Step, post: Post, commands: Sequence[Command], *, by: str = "") 
     One that is parked is sent, as `send` does, unless it is held: to try again is not to approve.
     """
     if post.state is PostState.PARKED:
-        if any(map(is_held, commands)):
+        if any(is_held(one) or _is_unapproved(one) for one in commands):
             detail = f"It is held, and a retry lets nothing go. POST /v1/posts/{post.id}/send does, and approves it."
             raise Problem(409, "needs_approval", detail, extra={"post_id": post.id, "reason": post.reason})
         return send(step, post, commands, by=by)[0]
@@ -231,11 +239,19 @@ def _publish_again(step: Step, post: Post, commands: Sequence[Command], *, by: s
     before, asks = post.state, asked_of(last)
     post = step.edit(post, state=PostState.ACCEPTED, **reset)
     step.tell_post(post, "post.updated", before, changed=["retried"], **_said(by))
+    doubt = restoring.still_in_doubt(last, step.now) if last is not None and restoring.lacks_bytes(last) else {}
     if asks is not None:
-        return hold_for(step, step.see(post), asks)
-    fetching.plan(step, post, commands)
-    frozen = {"body": last.body, "sent_at": last.sent_at} if last is not None else {}
+        return hold_for(step, step.see(post), asks, **doubt)
+    if not doubt:
+        fetching.plan(step, post, commands)
+    frozen = doubt or ({"body": last.body, "sent_at": last.sent_at} if last is not None else {})
     return step.new_command(post, CommandKind.PUBLISH, step.now, payload=_said(by), **frozen)
+
+
+def _is_unapproved(command: Command) -> bool:
+    """Whether a publish that was held in a copy of the database waits for something else while it is in doubt."""
+    doubted = command.state is WorkState.PARKED and command.body is not None
+    return doubted and asked_of(command) is not None
 
 
 def send(step: Step, post: Post, commands: Sequence[Command], *, by: str = "") -> list[Command]:
@@ -246,7 +262,8 @@ def send(step: Step, post: Post, commands: Sequence[Command], *, by: str = "") -
             step.edit(command, progress={**(command.progress or {}), "absent": True})
         _sign(step, command, by)
         let_go(step, command, post)
-    fetching.plan(step, post, commands)
+    if not any(map(restoring.lacks_bytes, parked)):
+        fetching.plan(step, post, commands)
     held = [command for command in parked if is_held(command)]
     if any(command.kind is CommandKind.PUBLISH for command in held):
         # It is a person's word that it goes now: the time before does not make it late.
@@ -269,6 +286,16 @@ def drop(step: Step, post: Post, commands: Sequence[Command], *, by: str = "") -
         end(step, command, post, FailureReason.DROPPED, **_said(by))
         if is_held(command) and command.kind is CommandKind.UPDATE:
             step.tell_post(post, "post.updated", post.state, changed=["dropped"], **_said(by))
+
+
+def abandon(step: Step, post: Post, commands: Sequence[Command], *, by: str = "") -> None:
+    """End a post that nothing was sent of, whatever its work waits for."""
+    for command in commands:
+        if command.state in UNSETTLED:
+            _sign(step, command, by)
+            over = {"reason": FailureReason.DROPPED, "settled_at": step.now, "lease_until": None}
+            step.edit(command, state=WorkState.DEAD, **over)
+    reject(step, post, FailureReason.DROPPED, **_said(by))
 
 
 def is_live(step: Step, post: Post, commands: Sequence[Command], *, by: str = PERSON) -> None:

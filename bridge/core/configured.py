@@ -1,6 +1,6 @@
 """What a start makes of the rows of endpoints: those of the configuration follow it, and old keys are retired."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from typing import Any
 
 from bridge.core.endpoint_rules import OWNER_GONE, UNCONFIGURED
@@ -13,6 +13,16 @@ from bridge.core.step import Step
 
 CONFIGURATION = "configuration"
 """Who asks for what the configuration brings about."""
+
+
+def owner_word(token: str) -> str:
+    """Return the word for a token, beside the names of endpoints, none of which has it."""
+    return f"token:{token}"
+
+
+def word(endpoint: Endpoint) -> str:
+    """Return what must be configured somewhere for an endpoint to go on: its name, or the token that made it."""
+    return endpoint.name if endpoint.configured else owner_word(endpoint.owner)
 
 
 def sync(
@@ -60,25 +70,18 @@ def follow(
         step: gathers the changes.
         known: all endpoints by name.
         wanted: the names of the configured ones.
-        elsewhere: the names of those that another process has configured: while the replicas are replaced one after
-            the other, their configurations differ.
+        elsewhere: the words (see `word`) of what another process has configured, or this one had until just now: while
+            replicas are replaced one after the other their configurations differ, and what left by mistake may be put
+            back.
 
     Returns:
         Which go on, and which were disabled.
     """
-    back, left = [], []
-    for name, endpoint in known.items():
-        if not endpoint.configured:
-            continue
-        if name in wanted and endpoint.reason == UNCONFIGURED:
-            back.append(name)
-            step.edit(endpoint, enabled=True, reason=None)
-            if endpoint.kind == REPLY:
-                step.add(of_chat(name, step.moment.new_id("rpl"), step.now, CONFIGURATION))
-        elif endpoint.enabled and name not in wanted and name not in elsewhere:
-            left.append(name)
-            step.edit(endpoint, enabled=False, reason=UNCONFIGURED)
-            step.kill_deliveries(name)
+    configured = [one for one in known.values() if one.configured]
+    back, left = _follow(step, configured, lambda one: one.name in wanted, UNCONFIGURED, elsewhere)
+    for name in back:
+        if known[name].kind == REPLY:
+            step.add(of_chat(name, step.moment.new_id("rpl"), step.now, CONFIGURATION))
     return back, left
 
 
@@ -87,38 +90,61 @@ _RENAME = "Give one of the two another name: this one here, or make the other an
 
 
 def owned(
-    step: Step, known: Mapping[str, Endpoint], tokens: Mapping[str, tuple[str, ...]]
+    step: Step, known: Mapping[str, Endpoint], tokens: Mapping[str, tuple[str, ...]], elsewhere: Collection[str] = ()
 ) -> tuple[list[str], list[str]]:
-    """Let what was made over the API follow the tokens that made it.
-
-    Without its token it is disabled, and goes on when the token is back. It is told of the accounts that its token may
-    use now, whatever that was when it was made.
+    """Let what was made over the API follow the tokens that made it, and the accounts that these may use now.
 
     Args:
         step: gathers the changes.
         known: all endpoints by name.
         tokens: the accounts of each configured token, by its name.
+        elsewhere: see `follow`.
 
     Returns:
         Whose owner is gone, and which are told of other accounts than before.
     """
-    gone, changed = [], []
-    for name, endpoint in sorted(known.items()):
-        if endpoint.configured:
-            continue
-        if endpoint.owner not in tokens:
-            gone.append(name)
-            if endpoint.enabled:
-                step.edit(endpoint, enabled=False, reason=OWNER_GONE)
-                step.kill_deliveries(name)
-            continue
-        back: dict[str, Any] = {"enabled": True, "reason": None} if endpoint.reason == OWNER_GONE else {}
-        if endpoint.allowed != tokens[endpoint.owner]:
-            changed.append(name)
-            back["allowed"] = tokens[endpoint.owner]
-        if back:
-            step.edit(endpoint, **back)
-    return gone, changed
+    follow_tokens(step, known, tokens, elsewhere)
+    made = [one for _, one in sorted(known.items()) if not one.configured]
+    gone = [one.name for one in made if one.owner not in tokens and word(one) not in elsewhere]
+    changed = [one for one in made if one.owner in tokens and one.allowed != tokens[one.owner]]
+    for endpoint in changed:
+        step.edit(endpoint, allowed=tokens[endpoint.owner])
+    return gone, [one.name for one in changed]
+
+
+def follow_tokens(
+    step: Step, known: Mapping[str, Endpoint], tokens: Collection[str], elsewhere: Collection[str] = ()
+) -> tuple[list[str], list[str]]:
+    """Disable what was made over the API by tokens that no process has, and let go on whose token is back.
+
+    Args:
+        step: gathers the changes.
+        known: all endpoints by name.
+        tokens: the names of the configured tokens.
+        elsewhere: see `follow`.
+
+    Returns:
+        Which go on, and which were disabled.
+    """
+    made = [one for _, one in sorted(known.items()) if not one.configured]
+    return _follow(step, made, lambda one: one.owner in tokens, OWNER_GONE, elsewhere)
+
+
+def _follow(
+    step: Step, rows: Iterable[Endpoint], is_wanted: Callable[[Endpoint], bool], reason: str, elsewhere: Collection[str]
+) -> tuple[list[str], list[str]]:
+    """Let go on what was disabled for `reason` and is wanted again, and disable for it what nobody wants any more."""
+    back, left = [], []
+    for endpoint in rows:
+        if is_wanted(endpoint):
+            if endpoint.reason == reason:
+                back.append(endpoint.name)
+                step.edit(endpoint, enabled=True, reason=None)
+        elif endpoint.enabled and word(endpoint) not in elsewhere:
+            left.append(endpoint.name)
+            step.edit(endpoint, enabled=False, reason=reason)
+            step.kill_deliveries(endpoint.name)
+    return back, left
 
 
 def renew(step: Step, known: Mapping[str, Endpoint], sealer: Sealer | None) -> list[str]:

@@ -3,7 +3,7 @@
 A `Directory` is what we know of the partners' accounts at one moment, with our own names for them.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import cached_property
@@ -11,19 +11,23 @@ from functools import cached_property
 from bridge.core.errors import Fault
 from bridge.core.model import Account, AccountState, Target
 from bridge.core.nouns import noun
-from bridge.core.states import USABLE
+from bridge.core.states import RETIRED, USABLE
 from bridge.core.step import current
 
 
 @noun(frozen=True, slots=True)
 class NamedAccount:
-    """Our name for a partner's account, from the configuration: by `id`, or by `platform` and `username`."""
+    """Our name for a partner's account, from the configuration: by `id`, or by `platform` and `username`.
+
+    `retired` says that the account is no longer used, whatever other names it has.
+    """
 
     name: str
     partner: str
     id: str | None = None
     platform: str | None = None
     username: str | None = None
+    retired: bool = False
 
 
 @noun(frozen=True, slots=True)
@@ -73,6 +77,35 @@ class Directory:
     @cached_property
     def _name_of(self) -> dict[tuple[str, str], str]:
         return {(wanted.partner, wanted.id): name for name, wanted in self._named.items()}
+
+    @cached_property
+    def retired(self) -> frozenset[str]:
+        """The accounts that are no longer used, as `KEY:ID`: each under its present id and those it had before."""
+        rules = [rule for rule in self.names if rule.retired and rule.name in self._named]
+        named = {f"{rule.partner}:{self._named[rule.name].id}" for rule in rules}
+        given = {f"{rule.partner}:{rule.id}" for rule in rules if rule.id is not None}
+        accounts = self.accounts.values()
+        former = {a.key for a in accounts if (now := self.current(a.partner, a.id)) and now.key in named}
+        return frozenset(named | given | former)
+
+    def is_retired(self, wanted: Wanted) -> bool:
+        """Say whether an account is no longer used."""
+        return f"{wanted.partner}:{wanted.id}" in self.retired
+
+    def shown(self, account: Account) -> str:
+        """Return the state that an account is shown in: `retired`, or how its partner lists it."""
+        return RETIRED if account.key in self.retired else account.state
+
+    def census(self) -> Iterator[tuple[str, str, str]]:
+        """Yield partner, platform and shown state of every account that is watched, also when it has had other ids."""
+        for account in self.accounts.values():
+            if account.replaced_by is None and account.partner in self.partners:
+                yield account.partner, account.platform, self.shown(account)
+
+    def in_use(self, words: Sequence[str]) -> Sequence[str]:
+        """Leave out the words that mean nothing but retired accounts; all stay when there would be none."""
+        retired = [word for word in words if (found := self.find(word)) and all(map(self.is_retired, found))]
+        return [word for word in words if word not in retired] or words
 
     def name_of(self, partner: str, account_id: str) -> str:
         """Return our name of an account, or an empty string."""
@@ -139,19 +172,21 @@ def is_glob(word: str) -> bool:
 def resolve(words: Iterable[str], directory: Directory, allowed: Sequence[str]) -> Resolved:
     """Return the accounts that words mean, once each; what is wrong with them; and which names may not be used.
 
-    `allowed` are patterns over our names and ids (empty: all).
+    `allowed` are patterns over our names and ids (empty: all). A glob means no account that is retired.
     """
     chosen: dict[tuple[str, str], Wanted] = {}
     faults: list[Fault] = []
     refused: list[str] = []
     for place, word in enumerate(words):
         found = directory.find(word)
-        glob = is_glob(word)
-        if glob and allowed:
+        if is_glob(word):
             found = [wanted for wanted in found if may_use(wanted, allowed)]
+            found = [wanted for wanted in found if not directory.is_retired(wanted)] or found
         for wanted in found:
             if not may_use(wanted, allowed):
                 refused.append(word)
+            elif directory.is_retired(wanted):
+                faults.append(_retired(place, word))
             elif wanted.account is None and wanted.partner in directory.listed:
                 faults.append(_fault(place, word, f"was never seen at {wanted.partner}"))
             elif wanted.account is not None and wanted.account.state is AccountState.REMOVED:
@@ -166,6 +201,11 @@ def resolve(words: Iterable[str], directory: Directory, allowed: Sequence[str]) 
 def _fault(place: int, word: str, problem: str) -> Fault:
     remedy = "GET /v1/accounts lists the accounts; use a name, an id or a glob from there."
     return Fault(f"accounts[{place}]", f"{word[:60]!r} {problem}", remedy)
+
+
+def _retired(place: int, word: str) -> Fault:
+    remedy = "The configuration says that it is no longer used; take `retired` away there, or name another account."
+    return Fault(f"accounts[{place}]", f"{word[:60]!r} is retired", remedy)
 
 
 def may_use(wanted: Wanted, allowed: Sequence[str]) -> bool:

@@ -84,7 +84,7 @@ def changeable(known: Mapping[str, Endpoint], name: str, caller: Token) -> Endpo
     """
     endpoint = find(known, name, caller)
     if endpoint.configured:
-        detail = f"Endpoint {name!r} is one of the configuration. Edit it under `{_section(endpoint)}` and restart."
+        detail = f"Endpoint {name!r} is one of the configuration. Edit it there, under `{_section(endpoint)}`."
         raise Problem(409, "endpoint_configured", detail)
     return endpoint
 
@@ -110,10 +110,10 @@ def switchable(known: Mapping[str, Endpoint], name: str, caller: Token, owners: 
     endpoint = find(known, name, caller)
     if not endpoint.configured and endpoint.owner not in owners:
         detail = f"The token {endpoint.owner[:60]!r}, which made {name!r}, left the configuration. Put it back under "
-        raise Problem(409, "owner_gone", f"{detail}`tokens` and restart, or make the endpoint anew and delete this.")
+        raise Problem(409, "owner_gone", f"{detail}`tokens`, or make the endpoint anew and delete this.")
     if endpoint.reason == UNCONFIGURED:
         section = _section(endpoint)
-        detail = f"Endpoint {name!r} left the configuration. Put it back under `{section}` and restart."
+        detail = f"Endpoint {name!r} left the configuration. Put it back under `{section}`."
         raise Problem(409, "endpoint_configured", detail)
     return endpoint
 

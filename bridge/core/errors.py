@@ -5,7 +5,8 @@ BridgeError
 ├── MediaError         a file could not be fetched, or is nothing that a partner takes
 ├── Problem            what a caller of our HTTP API is told (RFC 9457)
 ├── StoreError         the database refused or is gone
-│   ├── StoreBusy      try again soon: locked, restarting, too many waiting
+│   ├── StoreBusy      try again soon: locked, too slow, too many waiting
+│   │   ├── StoreAway       it cannot be reached, or takes no writes
 │   │   └── StoreOvertaken  another write came first; decide anew
 │   └── StoreFull      no space; nothing was written
 ├── Conflict           a step found its rows changed under it, again and again
@@ -16,6 +17,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
+from pathlib import Path
 
 
 class FailureClass(StrEnum):
@@ -68,6 +70,7 @@ class FailureReason(StrEnum):
     PLATFORM_OTHER = "platform_other"
     # What we decided ourselves.
     ACCOUNT_INACTIVE = "account_inactive"
+    ACCOUNT_RETIRED = "account_retired"
     KEY_BLOCKED = "key_blocked"
     OTHER_WORKSPACE = "other_workspace"
     KEY_CONFLICT = "key_conflict"
@@ -132,6 +135,14 @@ class PartnerError(BridgeError):
         self.retry_after = retry_after
         self.key_wide = key_wide
         self.issues = tuple(issues)
+
+
+class TooManyPosts(PartnerError):
+    """So many posts were made since a create whose answer was lost that it is not known whether it is among them."""
+
+    def __init__(self) -> None:
+        detail = "too many posts to look through"
+        super().__init__(FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail=detail)
 
 
 class MediaError(BridgeError):
@@ -242,7 +253,11 @@ class StoreError(BridgeError):
 
 
 class StoreBusy(StoreError):
-    """The database is locked, restarting, or too much waits for it; the same call may succeed soon."""
+    """The database is locked, too slow or gone, or too much waits for it; the same call may succeed soon."""
+
+
+class StoreAway(StoreBusy):
+    """The database cannot be reached, lets nobody in, or takes no writes; the same call succeeds when it is back."""
 
 
 class StoreOvertaken(StoreBusy):
@@ -272,8 +287,13 @@ class Conflict(BridgeError):
 
 
 class SettingsError(BridgeError):
-    """The configuration has faults; `faults` lists every one with its path, masked value and remedy."""
+    """The configuration has faults; `faults` lists every one with its path, masked value and remedy.
 
-    def __init__(self, faults: Sequence[Fault]) -> None:
+    `files` are those that were read, or looked for, each with what tells when it is another.
+    """
+
+    def __init__(
+        self, faults: Sequence[Fault], files: Mapping[Path, tuple[int, int, int, int, int] | None] | None = None
+    ) -> None:
         super().__init__("; ".join(f"{fault.field}: {fault.problem}" for fault in faults))
-        self.faults = tuple(faults)
+        self.faults, self.files = tuple(faults), files or {}

@@ -50,8 +50,11 @@ def was_held(commands: Sequence[Command]) -> bool:
 
 
 def asked_of(command: Command | None) -> Json | None:
-    """Return what a publish was held for that nobody has let go, and of which its partner has heard nothing."""
-    return None if command is None or command.body is not None else command.payload.get(_ASKS)
+    """Return what a publish was held for that nobody has let go, and of which its partner has heard nothing.
+
+    Empty bytes were never sent from here: it may have been let go since a copy of the database was made, or not.
+    """
+    return None if command is None or command.body else command.payload.get(_ASKS)
 
 
 def inherited(command: Command) -> Json:
@@ -80,11 +83,14 @@ def hold(step: Step, post: Post, rules: SourceRules, *, braked: str = "") -> Com
     return hold_for(step, step.add(post), _asks(rules), remembered)
 
 
-def hold_for(step: Step, post: Post, asks: Json, remembered: Mapping[str, Any] | None = None) -> Command:
-    """Give a post a publish that is held: for a while, or for an approval, as `asks` says."""
+def hold_for(step: Step, post: Post, asks: Json, remembered: Mapping[str, Any] | None = None, **doubt: Any) -> Command:
+    """Give a post a publish that is held: for a while, or for an approval, as `asks` says.
+
+    With a `doubt` (fields of the command) it is looked for when it is let go.
+    """
     waits, due_at = _waits(step.now, asks), step.now + timedelta(seconds=asks.get("hold", 0))
     payload = {_ASKS: asks, **(remembered or {})}
-    command = step.new_command(post, CommandKind.PUBLISH, due_at, payload=payload, **waits)
+    command = step.new_command(post, CommandKind.PUBLISH, due_at, payload=payload, **waits, **doubt)
     _set_aside(step, command, post, asks)
     return command
 

@@ -160,7 +160,7 @@ class Lookup:
     """What has to be fetched from a sender before an event of it says anything; its id is that of the event.
 
     `wanted` as in `Item`. Tried at `due_at` until `state` is done or dead; whoever tries raises `version` and sets
-    `lease_until` first.
+    `lease_until` first. `traceparent` is that of its event.
     """
 
     id: str
@@ -168,6 +168,7 @@ class Lookup:
     wanted: Json
     due_at: datetime
     created_at: datetime
+    traceparent: str | None = None
     state: WorkState = WorkState.DUE
     attempts: int = 0
     reason: FailureReason | None = None

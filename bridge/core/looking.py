@@ -4,7 +4,8 @@ A publish keeps in its progress what is known of it: `lost_at` is when the last 
 is missing while they are on their way and were not lost before. `looks` counts how often they were looked for since and
 not found. `answered` says that the partner was done with them, so one look is enough. `refused` is what it said when it
 answered that they must not be sent again, and did not say whether it has them. `late`: it was let go long after its
-time, only to be looked for. `absent`: a person has said that it is not there.
+time, only to be looked for. `absent`: a person has said that it is not there. Of one that has not gone: `cleared`, it
+was looked for as it is, and is not there; `changed`, that was before it was changed.
 """
 
 import unicodedata
@@ -21,6 +22,9 @@ from bridge.core.step import Step
 
 DOUBT_LASTS = timedelta(minutes=15)
 """How long after the loss it is looked for by itself while what is found leaves a doubt; then a person is asked."""
+
+
+CLEARED, CHANGED = "cleared", "changed"
 
 
 def may_be_stored(command: Command) -> bool:
@@ -52,6 +56,12 @@ def begin(command: Command, *, absent: bool) -> Json | None:
     if command.kind is not CommandKind.PUBLISH:
         return command.progress
     return None if command.body is None or absent else _known(command)
+
+
+def changed(command: Command) -> Json | None:
+    """Return the progress of a publish that will say something else, or elsewhere, than what was looked for or sent."""
+    looked_for = CLEARED in (command.progress or {}) or command.calls > 0
+    return {CHANGED: True} if looked_for and command.body is None else command.progress
 
 
 def lose(step: Step, command: Command, error: PartnerError) -> None:

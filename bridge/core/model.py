@@ -53,7 +53,8 @@ class Event:
     """One accepted intent.
 
     `key` is the dedupe key (unique within `scope` until `key_until`, None means not deduplicated); `fingerprint` is the
-    hash of the parsed request before defaults. `request` is the parsed request; `body` the raw bytes.
+    hash of the parsed request before defaults. `request` is the parsed request; `body` the raw bytes. `traceparent` is
+    the trace that what becomes of it belongs to (`core.traces`).
     `reason` says why an event made no post.
     """
 
@@ -132,6 +133,7 @@ class Post:
     wanted_at: datetime
     caller_id: str | None = None
     correlation: str | None = None
+    traceparent: str | None = None
     partner_id: str | None = None
     state: PostState = PostState.ACCEPTED
     raw_status: str | None = None

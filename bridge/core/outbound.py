@@ -58,7 +58,8 @@ class OutboundEvent:
 
     `subject` is `KIND:ID`; (`subject`, `sequence`) is unique. The columns after `body` are what endpoint filters look
     at. `platforms` and `accounts` are those of all that it is about; an account stands by our name for it, else by the
-    partner's id. `endpoint` is the endpoint that it tells of, which does not get it.
+    partner's id. `endpoint` is the endpoint that it tells of, which does not get it. `traceparent` is what its
+    deliveries go on from (`core.traces`).
     """
 
     id: str
@@ -75,6 +76,7 @@ class OutboundEvent:
     endpoint: str = ""
     post_id: str | None = None
     event_id: str | None = None
+    traceparent: str | None = None
 
 
 @noun(frozen=True, slots=True)

@@ -195,6 +195,7 @@ def make_post(
         wanted_at=request.scheduled_at or step.now,
         caller_id=request.external_id,
         correlation=request.correlation,
+        traceparent=event.traceparent,
         scheduled_at=request.scheduled_at,
         hosted=hosted,
         commands=commands,

@@ -3,13 +3,12 @@
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from bridge.core import fetching, looking
+from bridge.core import fetching, looking, restoring
 from bridge.core.accounts import block, count_failure, is_probe, recover
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.events import asked_by
-from bridge.core.holding import inherited, let_go_at
+from bridge.core.holding import let_go_at
 from bridge.core.model import (
-    Account,
     Attempt,
     AttemptOutcome,
     Command,
@@ -23,11 +22,12 @@ from bridge.core.model import (
     TargetState,
     WorkState,
 )
+from bridge.core.parting import inactive, refuse_strangers, split, strangers_among
 from bridge.core.resume import end, follow, leave_unknown, moves, park, reject, skip_retry, still_failed
+from bridge.core.retired import leave_out, retired_ids
 from bridge.core.retry import MEDIA_TRIES, command_backoff, most_tries
 from bridge.core.rules import PublishRules, WatchRules
-from bridge.core.states import USABLE
-from bridge.core.step import Step, account_cause, current, key_cause, plan_cause, remedy
+from bridge.core.step import Step, key_cause, plan_cause, remedy
 from bridge.core.transitions import LIVE, retried, take
 
 NOT_YET = timedelta(seconds=5)
@@ -52,7 +52,9 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
         _park_for_key(step, command, post, key)
     elif command.kind not in _BEFORE_PARTNER and post.partner_id is None:
         step.edit(command, due_at=step.now + NOT_YET, lease_until=None)
-    elif command.attempts >= most_tries(rules):
+    elif restoring.judge(step, command, post):
+        return False
+    elif _is_used_up(step, command, rules):
         give_up(step, command, post)
     elif fresh and fetching.is_waiting(command, post):
         _wait_for_media(step, command, post, rules)
@@ -64,10 +66,27 @@ def prepare(step: Step, command: Command, post: Post, rules: PublishRules) -> bo
         step.edit(command, payload={**command.payload, "account_ids": rest}, due_at=step.now, lease_until=None)
     elif command.kind is CommandKind.PUBLISH and fresh and (moved := moves(step, post)):
         step.edit(post, targets=follow(post.targets, moved))
-        step.edit(command, due_at=step.now, lease_until=None)
-    elif command.kind is CommandKind.PUBLISH and fresh and (strangers := _strangers(key, step, post)):
-        refuse_apart(step, command, post, strangers)
-    elif command.kind is CommandKind.PUBLISH and fresh and (idle := _inactive(step, post)):
+        step.edit(command, due_at=step.now, lease_until=None, progress=looking.changed(command))
+    else:
+        return not fresh or _goes_whole(step, command, post, key)
+    return False
+
+
+def _is_used_up(step: Step, command: Command, rules: PublishRules) -> bool:
+    """Whether a command was tried, or looked for, for long enough."""
+    if restoring.lacks_bytes(command):
+        return restoring.is_given_up(command, step.now, rules.expires_after)
+    return command.attempts >= most_tries(rules)
+
+
+def _goes_whole(step: Step, command: Command, post: Post, key: Key | None) -> bool:
+    """Say whether every account of a publish or retry may have it now; otherwise it goes on without those."""
+    publish = command.kind is CommandKind.PUBLISH
+    if retired := retired_ids(step, command, post):
+        leave_out(step, command, post, retired)
+    elif publish and (strangers := strangers_among(key, step, post)):
+        refuse_strangers(step, command, post, strangers)
+    elif publish and (idle := inactive(step, post)):
         split(step, command, post, idle)
     else:
         return True
@@ -98,77 +117,6 @@ def _park_for_key(step: Step, command: Command, post: Post, key: Key) -> None:
     reason = key.blocked or FailureReason.KEY_BLOCKED
     do = remedy("key", reason)
     park(step, command, post, cause=key_cause(key.name), reason=reason, detail=key.detail or "", do=do)
-
-
-def _inactive(step: Step, post: Post) -> list[Target]:
-    """Targets whose account is known and cannot be posted to now."""
-    found = []
-    for target in post.targets:
-        account = current(step.world.accounts, post.partner, target.account)
-        if account is not None and account.state not in USABLE:
-            found.append(target)
-    return found
-
-
-def _strangers(key: Key | None, step: Step, post: Post) -> list[Target]:
-    """Targets whose account no listing has shown, beside others that are known; only a key that was listed can tell."""
-    if key is None or key.listed_at is None:
-        return []
-    found = [target for target in post.targets if f"{post.partner}:{target.account}" not in step.world.accounts]
-    return found if len(found) < len(post.targets) else []
-
-
-def refuse_apart(step: Step, command: Command, post: Post, strangers: list[Target]) -> None:
-    """Reject accounts that were never seen, each in a post of its own; the known ones go at once."""
-    for target in strangers:
-        detail = f"the partner has no account {target.account}"
-        reject(step, _apart(step, post, target), FailureReason.UNKNOWN_ACCOUNTS, detail)
-    step.edit(post, targets=tuple(target for target in post.targets if target not in strangers))
-    step.edit(command, due_at=step.now, lease_until=None)
-
-
-def split(step: Step, command: Command, post: Post, idle: list[Target]) -> None:
-    """Let accounts that cannot go now wait, each in a post of its own; the healthy ones go at once."""
-    healthy = [target for target in post.targets if target not in idle]
-    keep, apart = (healthy, idle) if healthy else (idle[:1], idle[1:])
-    for target in apart:
-        new = _apart(step, post, target)
-        publish = step.new_command(new, CommandKind.PUBLISH, step.now, payload=inherited(command))
-        park_for_account(step, publish, new, target)
-    post = step.edit(post, targets=tuple(keep))
-    if healthy:
-        step.edit(command, due_at=step.now, lease_until=None)
-    else:
-        park_for_account(step, command, post, keep[0])
-
-
-def _apart(step: Step, post: Post, target: Target) -> Post:
-    """Make a post of its own for one target."""
-    new_id = step.moment.new_id("post")
-    return step.add(
-        replace(
-            post,
-            id=new_id,
-            external_id=f"{post.event_id}-{new_id[-16:]}",
-            targets=(target,),
-            created_at=step.now,
-            changed_at=step.now,
-            state=PostState.ACCEPTED,
-            commands=0,
-            sequence=0,
-            version=1,
-        )
-    )
-
-
-def park_for_account(step: Step, command: Command, post: Post, target: Target, account: Account | None = None) -> None:
-    """Let a publish wait until its account can be posted to again."""
-    account = account or current(step.world.accounts, post.partner, target.account)
-    name = f"{account.platform} account {account.username or account.id}" if account else target.account
-    detail = f"{name} is {account.state if account else 'not active'}"
-    cause = account_cause(post.partner, account.id if account else target.account)
-    do = "Reconnect the account at the partner."
-    park(step, command, post, cause=cause, reason=FailureReason.ACCOUNT_INACTIVE, detail=detail, do=do)
 
 
 def start(step: Step, command: Command, body: bytes, *, absent: bool = False) -> Command:
@@ -305,7 +253,7 @@ def fail(
 
 
 def _used_up(step: Step, command: Command, post: Post, error: PartnerError) -> bool:
-    if error.reason is FailureReason.UNKNOWN_ACCOUNTS and _inactive(step, post):
+    if error.reason is FailureReason.UNKNOWN_ACCOUNTS and inactive(step, post):
         # Now it is known which account is gone: the next try goes without it.
         return False
     return error.reason in _BOUNDED and command.attempts >= MEDIA_TRIES

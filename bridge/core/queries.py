@@ -49,11 +49,12 @@ class Timeline:
 class Counts:
     """Numbers for the gauges.
 
-    `queue` and `oldest` are by `commands`, `deliveries`, `lookups` (due), `commands_parked` and `deliveries_dead`.
+    `queue` and `oldest` are by `commands`, `deliveries`, `lookups` (due), `commands_parked`, `deliveries_dead`, and
+    `commands_unconfigured`: what is due or parked for partners that the configuration does not name. `commands`,
+    `commands_parked` and `causes` are without those, `oldest` without deliveries whose endpoint is held.
     """
 
     posts: Mapping[tuple[str, str], int]
-    accounts: Mapping[tuple[str, str, str], int]
     causes: Mapping[str, int]
     queue: Mapping[str, int]
     oldest: Mapping[str, datetime]

@@ -160,10 +160,13 @@ def _due(command: Command, post: Post) -> datetime:
 
 
 def _accounts(step: Step, command: Command, post: Post) -> list[Account]:
-    """The accounts that a command needs, as they are now (under their new id when they came back as another)."""
+    """The accounts that a command needs, as they are now (under their new id when they came back as another).
+
+    Those that are retired are left out of it when it goes.
+    """
     ids = command.payload.get("account_ids") or [target.account for target in post.targets]
     found = (current(step.world.accounts, post.partner, account_id) for account_id in ids)
-    return [step.see(account) for account in found if account is not None]
+    return [step.see(one) for one in found if one is not None and one.key not in step.world.retired]
 
 
 def release(step: Step, command: Command, post: Post, due_at: datetime) -> None:
@@ -185,6 +188,8 @@ def release(step: Step, command: Command, post: Post, due_at: datetime) -> None:
     if command.kind is CommandKind.PUBLISH:
         rows = post.targets if command.body is not None else follow(post.targets, moved)
         step.edit(post, state=PostState.ACCEPTED, reason=None, error=None, targets=rows, changed_at=step.now)
+        if moved:
+            step.edit(command, progress=looking.changed(command))
     step.edit(command, first_attempt_at=None, **freed)
 
 
@@ -218,6 +223,7 @@ def _publish_anew(step: Step, command: Command, post: Post, moved: Mapping[str, 
             changed_at=step.now,
             wanted_at=post.wanted_at,
             correlation=post.correlation,
+            traceparent=post.traceparent,
             hosted=post.hosted,
         )
     )
@@ -239,12 +245,10 @@ def end(
     step.edit(command, state=WorkState.DEAD, reason=reason, settled_at=step.now)
     if command.kind is CommandKind.PUBLISH and command.body is not None:
         leave_unknown(step, command, post, reason, "the partner may have it, and was not asked again", **facts)
-    elif command.kind is CommandKind.PUBLISH:
-        reject(step, post, reason, None, **facts)
-    elif command.kind is CommandKind.FETCH and _needs_fetch(command, step.see(post)):
+    elif command.kind is CommandKind.PUBLISH or _needs_fetch(command, step.see(post)):
         reject(step, post, reason, detail, **facts)
     elif command.kind is CommandKind.RETRY:
-        _give_up_targets(step, post, still_failed(command, step.see(post)), reason, **facts)
+        give_up_targets(step, post, still_failed(command, step.see(post)), reason, **facts)
 
 
 def leave_unknown(
@@ -260,10 +264,11 @@ def leave_unknown(
 
 def _needs_fetch(command: Command, post: Post) -> bool:
     unsent = post.partner_id is None and post.state in (PostState.ACCEPTED, PostState.PARKED)
-    return unsent and "media" not in command.payload
+    return command.kind is CommandKind.FETCH and unsent and "media" not in command.payload
 
 
-def _give_up_targets(step: Step, post: Post, ids: Sequence[str], reason: FailureReason, **facts: object) -> None:
+def give_up_targets(step: Step, post: Post, ids: Collection[str], reason: FailureReason, **facts: object) -> None:
+    """Try these failed targets no more, and tell it when nothing else of their post goes on."""
     rows = tuple(
         replace(t, choice=Choice.GIVE_UP, retry_at=None) if t.account in ids else t for t in step.see(post).targets
     )

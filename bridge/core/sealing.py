@@ -3,7 +3,7 @@
 Fernet (AES-128-CBC with HMAC-SHA-256) of the library `cryptography`: the first key encrypts, every key decrypts.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -22,6 +22,10 @@ _LOST = "no key of server.secret_key opens the secrets of this endpoint"
 
 class SealError(BridgeError):
     """What was sealed cannot be opened: the key that sealed it is not among `server.secret_key` any more."""
+
+
+class Unconfigured(SealError):
+    """The configuration of this process does not have the endpoint, or the token that made it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +91,20 @@ class Sendings:
         sending = self._own(endpoint, now)
         return replace(sending, private_keys=self._private_keys) if self._private_keys else sending
 
+    def of_owners(self, owners: Collection[str]) -> Callable[[Endpoint, datetime], Sending]:
+        """Return what finds the same, but nothing for what was made over the API with other tokens than these."""
+
+        def sending(endpoint: Endpoint, now: datetime) -> Sending:
+            if not endpoint.configured and endpoint.owner not in owners:
+                raise Unconfigured("the configuration of this process has not the token that made this endpoint")
+            return self(endpoint, now)
+
+        return sending
+
     def _own(self, endpoint: Endpoint, now: datetime) -> Sending:
         if endpoint.configured:
             if endpoint.name not in self._configured:
-                raise SealError("the configuration of this process has no such endpoint")
+                raise Unconfigured("the configuration of this process has no such endpoint")
             return self._configured[endpoint.name]
         if endpoint.sealed is None:
             return Sending()

@@ -47,6 +47,10 @@ class AccountState(StrEnum):
     REMOVED = "removed"
 
 
+RETIRED = "retired"
+"""What an account is shown as while the configuration says that it is no longer used. It is no state of its row, which
+goes on saying how its partner lists it."""
+
 USABLE = frozenset({AccountState.ACTIVE, AccountState.DEGRADED})
 """States in which an account is posted to: a degraded one is still listed as active by its partner."""
 

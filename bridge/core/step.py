@@ -4,7 +4,7 @@ Nothing here decides; `transitions`, `resume` and the flows do. A `Step` keeps c
 no caller has to.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import field, replace
 from datetime import datetime
 from typing import Any, TypeVar
@@ -49,24 +49,30 @@ Row = TypeVar("Row", Post, Command, Account, Key, Cause, Endpoint, SourceObject,
 
 @noun(frozen=True, slots=True)
 class Moment:
-    """What pure code may not fetch for itself: the instant, new ids by prefix, and chance uniform in [0, 1)."""
+    """What pure code may not fetch for itself: the instant, new ids by prefix, and chance uniform in [0, 1).
+
+    What may have been told of before the database was put back counts on from `floor`, also where it is new here.
+    """
 
     now: datetime
     new_id: Callable[[str], str]
     chance: Callable[[], float]
+    floor: int = 0
 
 
 @noun(frozen=True, slots=True)
 class World:
     """What else is known when a step is decided: accounts by `KEY:ID`, keys by name, causes by id.
 
-    `name_of(key, id)` is our name for an account, empty where there is none.
+    `name_of(key, id)` is our name for an account, empty where there is none. `retired` are the accounts, by `KEY:ID`,
+    that are no longer used: nobody is asked to act on one.
     """
 
     accounts: Mapping[str, Account] = field(default_factory=dict)
     keys: Mapping[str, Key] = field(default_factory=dict)
     causes: Mapping[str, Cause] = field(default_factory=dict)
     name_of: Callable[[str, str], str] = lambda _key, _account_id: ""
+    retired: Collection[str] = ()
 
 
 def current(accounts: Mapping[str, Account], partner: str, account_id: str) -> Account | None:
@@ -96,6 +102,8 @@ class Step:
 
     def add(self, row: Row) -> Row:
         """Add a row that is new."""
+        if isinstance(row, _NAMED):
+            row = replace(row, sequence=max(row.sequence, self.moment.floor))
         place = (type(row), _row_id(row))
         self._rows[place], self._base[place] = row, 0
         return row
@@ -167,14 +175,14 @@ class Step:
             "platforms": tuple(dict.fromkeys(target.platform for target in now.targets if target.platform)),
             "accounts": tuple(dict.fromkeys(target.name or target.account for target in now.targets)),
         }
-        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **about)
+        self._tell(event_type, now.sequence, data | facts, **_trail(post), **about)
 
     def tell_event(self, event: Event, event_type: str, reason: FailureReason, **facts: Any) -> None:
         """Tell of what an event asks for and no post is made of; once an event at most, when it is accepted."""
         data = {"subject": {"kind": "event", "id": event.id}, "previous": None, "current": PostState.REJECTED}
         own = {"source": event.source, "event_id": event.id, "external_id": event.external_id}
         data |= _common("") | own | {"correlation": event.correlation, "reason": reason}
-        self._tell(event_type, 1, data | facts, event_id=event.id)
+        self._tell(event_type, 1, data | facts, event_id=event.id, traceparent=event.traceparent)
 
     def tell_target(self, post: Post, target: Target, event_type: str, previous: TargetState, **facts: Any) -> None:
         """Tell a transition of one account's row; its sequence is the post's."""
@@ -191,7 +199,7 @@ class Step:
             "platforms": (target.platform,) if target.platform else (),
             "accounts": (target.name or target.account,),
         }
-        self._tell(event_type, now.sequence, data | facts, post_id=post.id, event_id=post.event_id, **about)
+        self._tell(event_type, now.sequence, data | facts, **_trail(post), **about)
 
     def tell_account(self, account: Account, event_type: str, previous: str | None, **facts: Any) -> None:
         """Tell a transition of an account."""
@@ -222,10 +230,13 @@ class Step:
         self._tell(WANTED, now.sequence, data, **about)
 
     def open_cause(self, cause_id: str, partner: str, reason: FailureReason, detail: str, **facts: Any) -> None:
-        """Open a cause and tell it once; nothing when it is open already. `facts` say what waits."""
+        """Open a cause and tell it once; nothing when it is open already. `facts` say what waits.
+
+        Nor is there one of an account that is retired.
+        """
         known = self.world.causes.get(cause_id)
-        kind = cause_id.split(":", 1)[0]
-        if known is not None and self.see(known).open:
+        kind, _, about = cause_id.partition(":")
+        if (known is not None and self.see(known).open) or (kind == "account" and about in self.world.retired):
             return
         opened = {"reason": reason, "detail": detail, "opened_at": self.now, "closed_at": None}
         if known is None:
@@ -303,6 +314,9 @@ class Step:
         return bool(self._rows or self._attempts or self._events or self._dropped)
 
 
+_NAMED = (Account, Key, Cause, Endpoint)
+"""Rows whose ids are not made here, so that another of the same id may have been told of."""
+
 _FIELDS: Mapping[type, str] = {
     Post: "posts",
     Command: "commands",
@@ -332,6 +346,11 @@ def _row_id(row: Any) -> str:
 
 def _common(partner: str) -> dict[str, Any]:
     return dict.fromkeys(("source", "event_id", "external_id", "correlation")) | {"partner": partner}
+
+
+def _trail(post: Post) -> dict[str, str | None]:
+    """Return what leads from an outbound event back to its post."""
+    return {"post_id": post.id, "event_id": post.event_id, "traceparent": post.traceparent}
 
 
 def post_facts(post: Post) -> dict[str, Any]:

@@ -198,10 +198,16 @@ def _decide_all(step: Step, post: Post, rules: Watching, *, seen_before: datetim
                 decision = replace(decision, choice=Choice.RETRY, at=step.now)
             if rules.only_watches(post) and decision.choice is not Choice.LOOK_AGAIN:
                 decision = Decision(Choice.GIVE_UP, target.reason or decision.reason)
+            elif _is_retired(step, post, target) and decision.choice is not Choice.LOOK_AGAIN:
+                decision = Decision(Choice.GIVE_UP, FailureReason.ACCOUNT_RETIRED)
             decisions[target.account] = decision
     # One command retries them together, so it goes when the last of them may.
     latest = max((d.at for d in decisions.values() if d.choice is Choice.RETRY and d.at), default=None)
     return {a: replace(d, at=latest) if d.choice is Choice.RETRY else d for a, d in decisions.items()}
+
+
+def _is_retired(step: Step, post: Post, target: Target) -> bool:
+    return f"{post.partner}:{target.account}" in step.world.retired
 
 
 def _tell_targets(step: Step, before: Post, decisions: Mapping[str, Decision]) -> None:

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable, Collection, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
@@ -19,6 +19,9 @@ from bridge.core.model import Account, Cause, Key, Post, Write
 from bridge.core.step import Moment, Step, World, account_cause, account_facts, reconnect
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Partner, Store
+
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
 
 log = structlog.get_logger("bridge")
 
@@ -68,7 +71,10 @@ def _standing(key: Key | None) -> tuple[object, object]:
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """What flows work with: the edges, and what pure code may not fetch for itself."""
+    """What flows work with: the edges, and what pure code may not fetch for itself.
+
+    `spans` is None where nothing is traced.
+    """
 
     store: Store
     partners: Mapping[str, Partner]
@@ -77,17 +83,20 @@ class Kit:
     clock: Clock
     new_id: Callable[[str], str]
     chance: Callable[[], float]
+    spans: "Spans | None" = None
 
     def moment(self) -> Moment:
         """Return this instant, for a decision."""
-        return Moment(self.clock(), self.new_id, self.chance)
+        restored = self.store.restored
+        return Moment(self.clock(), self.new_id, self.chance, restored.floor if restored is not None else 0)
 
     async def world(self) -> World:
         """Read what decisions look at beside their own rows."""
         # Causes first: where one is seen closed, what closed it must be seen as it was then, or later.
         causes, keys = await self.store.causes(), await self.store.keys()
         accounts = {account.key: account for account in await self.store.accounts()}
-        return World(accounts, keys, causes, self.book.directory.name_of)
+        directory = self.book.directory
+        return World(accounts, keys, causes, directory.name_of, directory.retired)
 
     def makes_link(self, account: Account | None) -> bool:
         """Say whether a person can be given a link to reconnect an account; not for one that was never listed."""
@@ -146,7 +155,7 @@ class Kit:
         """Write steps in one go, each whole or not at all; an empty step counts as written."""
         await self.explain(steps)
         writes = [step.write() for step in steps if step]
-        answers = iter(await self.store.record(writes) if writes else ())
+        answers = iter(await self._written(writes) if writes else ())
         kept = [next(answers) if step else True for step in steps]
         written = [
             write
@@ -154,6 +163,15 @@ class Kit:
             if ok
         ]
         await self.note(written)
+        return kept
+
+    async def _written(self, writes: Sequence[Write]) -> list[bool]:
+        if self.spans is None:
+            return await self.store.record(writes)
+        writes, telling = self.spans.telling(writes)
+        kept = await self.store.record(writes)
+        for span in (span for spans, ok in zip(telling, kept, strict=True) if ok for span in spans):
+            span.end()
         return kept
 
     async def note(self, written: Sequence[Write]) -> None:
@@ -169,6 +187,7 @@ class Kit:
         for key in await self.book.refresh(self.store):
             if key.name in self.partners:
                 self.metrics.key_blocked(key.name, key.blocked is not None)
+                self.metrics.key_held(key.name, key.held_until)
                 self.partners[key.name].hold(key.held_until)
 
     async def explain(self, steps: Sequence[Step]) -> None:

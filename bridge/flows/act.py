@@ -115,8 +115,17 @@ class Actions:
         return await self._act("sent", post_id, allowed, decide, by)
 
     async def drop(self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON) -> tuple[Post, Command | None]:
-        """End parked work for good."""
-        return await self._act("dropped", post_id, allowed, partial(actions.drop, by=by), by)
+        """End parked work for good; of a post whose key is configured no more all work, if nothing of it was sent."""
+
+        def decide(step: Step, post: Post, commands: list[Command]) -> None:
+            if post.partner in self.kit.partners:
+                actions.drop(step, post, commands, by=by)
+            elif actions.is_untouched(post, commands, self.kit.store.clock()):
+                actions.abandon(step, post, commands, by=by)
+            else:
+                raise _not_configured(post)
+
+        return await self._act("dropped", post_id, allowed, decide, by, gone=True)
 
     async def live(self, post_id: str, allowed: Sequence[str], by: str = actions.PERSON) -> tuple[Post, Command | None]:
         """Take a person's word that a failure of unknown outcome went out."""
@@ -166,12 +175,13 @@ class Actions:
             return await self.kit.store.post_id(partner, partner_id) or post_id
         return post_id
 
-    async def _post(self, post_id: str, allowed: Sequence[str]) -> Post:
+    async def _post(self, post_id: str, allowed: Sequence[str], *, gone: bool = False) -> Post:
+        """Read a post, one whose key is `gone` only where that is said."""
         post = (await self.kit.store.posts([post_id])).get(post_id)
         if post is None:
             raise Problem(404, "no_such_post", f"There is no post {post_id[:60]!r}.")
         _refuse_foreign(post, allowed)
-        if post.partner not in self.kit.partners:
+        if not gone and post.partner not in self.kit.partners:
             raise _not_configured(post)
         return post
 
@@ -226,12 +236,14 @@ class Actions:
         allowed: Sequence[str],
         decide: Callable[[Step, Post, list[Command]], Command | None],
         by: str,
+        *,
+        gone: bool = False,
     ) -> tuple[Post, Command | None]:
-        await self._post(post_id, allowed)
+        await self._post(post_id, allowed, gone=gone)
 
         async def once() -> tuple[bool, Post, Command | None]:
             step = Step(self.kit.moment(), await self.kit.world())
-            post = await self._post(post_id, allowed)
+            post = await self._post(post_id, allowed, gone=gone)
             command = decide(step, post, await self.kit.store.commands(post_id))
             return await self.kit.record(step), step.see(post), command
 
@@ -289,11 +301,11 @@ def _split_by(partner: Partner, content: Json, accounts: Sequence[Account]) -> l
 
 
 def _not_configured(post: Post) -> Problem:
-    return _no_key(post.partner, "so nothing can be done to its posts")
+    return _no_key(post.partner, "so of its posts only those can be dropped that were never sent")
 
 
 def _no_key(partner: str, so: str) -> Problem:
-    detail = f"There is no key {partner!r} under `partners` any more, {so}. Put it back and restart, then ask again."
+    detail = f"There is no key {partner!r} under `partners` any more, {so}. Put it back, then ask again."
     return Problem(409, "partner_not_configured", detail, extra={"partner": partner})
 
 

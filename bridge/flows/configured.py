@@ -1,14 +1,16 @@
-"""What a start does to the endpoints before anything is sent: their rows follow the configuration and its keys.
+"""What a start, or a reload, does to the endpoints before anything is sent: their rows follow the configuration.
 
-Several processes with one database may have different configurations while they are replaced one after the other. Each
-says which endpoints it has, by leases that all of them share, and none disables what another has.
+Several processes with one database may have different configurations while one after the other is replaced, or reads a
+changed one. Each says which endpoints and tokens it has, by leases that all of them share, and none disables what
+another has, or has made with a token. At a reload the configuration that goes says so a last time: what left by mistake
+loses nothing when it is back within a minute.
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, TypeVar
 
-from bridge.core.configured import CONFIGURATION, follow, owned, renew, sync
+from bridge.core.configured import CONFIGURATION, follow, follow_tokens, owned, owner_word, renew, sync, word
 from bridge.core.errors import StoreError
 from bridge.core.model import Endpoint
 from bridge.core.sealing import Sealer
@@ -18,7 +20,7 @@ from bridge.flows import NAMED, TRIES, Kit, log
 Result = TypeVar("Result")
 
 _HAS_S = 60.0
-"""How long it counts that a process has an endpoint. It says so every 10 s, but the database may be away."""
+"""How long it counts that a process has something configured. It says so every 10 s, but the database may be away."""
 
 _NOBODY = "nobody"
 
@@ -34,24 +36,42 @@ async def sync_endpoints(kit: Kit, wanted: Mapping[str, Mapping[str, Any]]) -> N
         SettingsError: the configuration has the name of an endpoint that was made over the API.
         StoreError: other processes kept changing them.
     """
-    await _say(kit, wanted)
+    if kit.store.shared:
+        await say(kit, wanted)
     await _decided(kit, lambda step, known, elsewhere: sync(step, known, wanted, elsewhere), wanted)
 
 
-async def follow_configurations(kit: Kit, wanted: Collection[str]) -> None:
-    """Say which endpoints are configured here, let these go on, and disable what no process has any more.
+async def check_endpoints(kit: Kit, wanted: Mapping[str, Mapping[str, Any]]) -> None:
+    """See whether `sync_endpoints` would take these, and write nothing.
 
-    It is to be called every 10 s where there may be other processes.
+    Raises:
+        SettingsError: the configuration has the name of an endpoint that was made over the API.
+        StoreError: the store refused.
+    """
+    sync(Step(kit.moment()), await kit.store.endpoints(), wanted)
+
+
+async def follow_configurations(kit: Kit, wanted: Collection[str], tokens: Collection[str]) -> None:
+    """Say which endpoints and tokens are configured here, let theirs go on, and disable what no process has any more.
+
+    It is to be called every 10 s.
 
     Raises:
         StoreError: the store refused, or other processes kept changing them.
     """
-    await _say(kit, wanted)
-    back, left = await _decided(kit, lambda step, known, elsewhere: follow(step, known, wanted, elsewhere), wanted)
-    if back:
-        log.info("endpoint.configured", endpoints=back[:NAMED])
+    if kit.store.shared:
+        await say(kit, wanted, tokens)
+
+    def decide(step: Step, known: Mapping[str, Endpoint], elsewhere: Collection[str]) -> tuple[list[str], ...]:
+        return *follow(step, known, wanted, elsewhere), *follow_tokens(step, known, tokens, elsewhere)
+
+    here = [*wanted, *map(owner_word, tokens)]
+    back, left, owner_back, ownerless = await _decided(kit, decide, here)
+    if back or owner_back:
+        log.info("endpoint.configured", endpoints=[*back, *owner_back][:NAMED])
     if left:
         log.warning("endpoint.unconfigured", endpoints=left[:NAMED])
+    _warn_of_ownerless(kit, ownerless)
 
 
 async def renew_secrets(kit: Kit, sealer: Sealer | None) -> None:
@@ -80,53 +100,65 @@ async def follow_owners(kit: Kit, tokens: Mapping[str, tuple[str, ...]]) -> None
     Raises:
         StoreError: other processes kept changing them.
     """
-    gone, changed = await _decided(kit, lambda step, known, _: owned(step, known, tokens))
-    if gone:
-        kit.metrics.config_warned()
-        warning = (
-            f"tokens: {len(gone)} endpoints were made over the API by tokens that are not configured any more, so they "
-            "get nothing; put the tokens back, or delete the endpoints and make them anew"
-        )
-        log.warning("config.warned", warning=warning, endpoints=gone[:NAMED])
+    if kit.store.shared:
+        await say(kit, owners=tokens)
+    here = [owner_word(name) for name in tokens]
+    gone, changed = await _decided(kit, lambda step, known, elsewhere: owned(step, known, tokens, elsewhere), here)
+    _warn_of_ownerless(kit, gone)
     if changed:
         log.info("endpoint.changed", endpoints=changed[:NAMED], fields=["accounts"])
+
+
+def _warn_of_ownerless(kit: Kit, names: Sequence[str]) -> None:
+    if names:
+        kit.metrics.config_warned()
+        warning = (
+            f"tokens: {len(names)} endpoints were made over the API by tokens that are not configured any more, so "
+            "they get nothing; put the tokens back, or delete the endpoints and make them anew"
+        )
+        log.warning("config.warned", warning=warning, endpoints=names[:NAMED])
+
+
+async def say(kit: Kit, endpoints: Collection[str] = (), owners: Collection[str] = ()) -> None:
+    """Say that these endpoints and tokens are configured here: for a minute nobody disables what hangs on them.
+
+    All processes are one holder: it counts while any of them says so. Where there is no other process it is to be said
+    only by a configuration that goes.
+
+    Raises:
+        StoreError: the store refused.
+    """
+    words = [*endpoints, *map(owner_word, owners)]
+    await asyncio.gather(*(kit.store.lease(_lease(one), CONFIGURATION, _HAS_S) for one in words))
 
 
 async def _decided(
     kit: Kit,
     decide: Callable[[Step, Mapping[str, Endpoint], Collection[str]], Result],
-    wanted: Collection[str] | None = None,
+    here: Collection[str] | None = None,
 ) -> Result:
     """Decide over all endpoints and record it; decide anew when another process changed them meanwhile.
 
-    With the names of those that are configured here, `decide` is told which others are configured elsewhere.
+    With the words of what is configured here, `decide` is told of which others somebody else has said so.
     """
     for _ in range(TRIES):
         step = Step(kit.moment())
         known = await kit.store.endpoints()
         # After the rows: who gives an endpoint its row has said before that it has it.
-        elsewhere = await _elsewhere(kit, known, wanted) if wanted is not None else ()
+        elsewhere = await _elsewhere(kit, known, here) if here is not None else ()
         result = decide(step, known, elsewhere)
         if await kit.record(step):
             return result
     raise StoreError("the endpoints were changed by another process; start again")
 
 
-async def _say(kit: Kit, wanted: Collection[str]) -> None:
-    """Say that these are configured here. All processes are one holder: it counts while any of them says so."""
-    if kit.store.shared:
-        await asyncio.gather(*(kit.store.lease(_lease(name), CONFIGURATION, _HAS_S) for name in wanted))
-
-
-async def _elsewhere(kit: Kit, known: Mapping[str, Endpoint], wanted: Collection[str]) -> set[str]:
-    """Return which of those that are not configured here another process has."""
-    if not kit.store.shared:
-        return set()
-    others = [name for name, one in known.items() if one.configured and one.enabled and name not in wanted]
+async def _elsewhere(kit: Kit, known: Mapping[str, Endpoint], here: Collection[str]) -> set[str]:
+    """Return which words that enabled endpoints need, and that are not said here, somebody else says."""
+    others = sorted({word(one) for one in known.values() if one.enabled} - set(here))
     # Who has nothing gives nothing up: it is only answered whether somebody else has it.
-    free = await asyncio.gather(*(kit.store.lease(_lease(name), _NOBODY, 0) for name in others))
-    return {name for name, is_free in zip(others, free, strict=True) if not is_free}
+    free = await asyncio.gather(*(kit.store.lease(_lease(one), _NOBODY, 0) for one in others))
+    return {one for one, is_free in zip(others, free, strict=True) if not is_free}
 
 
-def _lease(name: str) -> str:
-    return f"configured:{name}"
+def _lease(one: str) -> str:
+    return f"configured:{one}"

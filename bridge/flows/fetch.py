@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from datetime import datetime
 from typing import BinaryIO
 
-from bridge.core import fetching, media
+from bridge.core import fetching, media, restoring
 from bridge.core.errors import Conflict, FailureClass, FailureReason, MediaError, PartnerError, StoreError
 from bridge.core.lanes import Bounds, Lanes
 from bridge.core.model import Account, Command, Hosted, Post, Receipt
@@ -62,6 +62,10 @@ class Fetcher:
         """Take a fetch as far as it goes now: one file; None when there is nothing to report."""
         command, post = claimed.command, claimed.post
         step = Step(self.kit.moment(), await self.kit.world())
+        if restoring.is_of_copy(command) and restoring.judge_fetch(
+            step, command, post, await self.kit.store.commands(post.id)
+        ):
+            return step.see(command) if await self.kit.record(step) else None
         if not prepare(step, command, post, self.publish):
             fetching.follow(step, command, post, await self.kit.store.commands(post.id))
             return step.see(command) if await self.kit.record(step) else None

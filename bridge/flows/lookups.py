@@ -21,6 +21,7 @@ from bridge.flows import Kit, Pump, log
 from bridge.metrics import LookupOutcome
 from bridge.net import GuardedClient, NetError, Reply
 from bridge.ports import Call, Source
+from bridge.tracing import enter
 
 MOST = 8
 """How many lookups are under way at a time."""
@@ -109,6 +110,7 @@ class Lookups:
     async def act(self, lookup: Lookup) -> None:
         """Try a lookup once and settle it. One that is cancelled is free again when its lease ends."""
         started = time.perf_counter()
+        enter(lookup.traceparent)
         try:
             settled = await self._tried(lookup)
         except StoreError as error:

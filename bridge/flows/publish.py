@@ -5,18 +5,19 @@ from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from bridge.core import looking, succession
+from bridge.core import looking, meanwhile, restoring, succession
 from bridge.core.adopting import merge
-from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError
+from bridge.core.errors import Conflict, FailureClass, FailureReason, PartnerError, StoreError, TooManyPosts
 from bridge.core.model import Attempt, Command, CommandKind, Post, Receipt, WorkState
 from bridge.core.objects import Known
 from bridge.core.publishing import ended_attempt, fail, park_doubt, park_late, prepare, refuse, start, succeed
 from bridge.core.resume import reject
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step
-from bridge.flows import LEASE, Kit, Pump, log
+from bridge.flows import LEASE, TRIES, Kit, Pump, log
 from bridge.metrics import CommandOutcome
 from bridge.ports import ClaimedCommand, Later, Partner
+from bridge.tracing import enter
 
 Refresh = Callable[[str, frozenset[str]], Awaitable[object]]
 """Reads a key's accounts now; the ids are those that the partner has just refused."""
@@ -44,8 +45,9 @@ class Publisher:
     async def act(self, claimed: ClaimedCommand) -> None:
         """Take one command as far as it goes now; its outcome is one log line."""
         command, began = claimed.command, time.perf_counter()
+        enter(claimed.post.traceparent)
         try:
-            settled = await self.kit.counted(self._act(claimed))
+            settled = await self.kit.counted(self._act(claimed) if self.kit.spans is None else self._traced(claimed))
         except (Conflict, StoreError) as error:
             log.warning("command.not_settled", command_id=command.id, post_id=command.post_id, error=str(error))
             self.kit.metrics.command(command.partner, command.kind, "stale")
@@ -56,6 +58,14 @@ class Publisher:
         if settled is not None:
             self._report(settled, time.perf_counter() - began)
 
+    async def _traced(self, claimed: ClaimedCommand) -> Command | None:
+        assert self.kit.spans is not None
+        with self.kit.spans.command(claimed.command, claimed.post.traceparent) as span:
+            settled = await self._act(claimed)
+            if settled is not None:
+                span.settled(_OUTCOMES[settled.state][0], settled.reason)
+        return settled
+
     async def _act(self, claimed: ClaimedCommand) -> Command | None:
         if claimed.command.kind is CommandKind.FETCH:
             return await self.fetch(claimed)
@@ -64,9 +74,17 @@ class Publisher:
         if await self._gives_way(step, claimed) or not prepare(step, claimed.command, claimed.post, self.rules):
             kept = await self.kit.record(step)
             return step.see(claimed.command) if kept else None
+        claimed = self._suspected(partner, claimed)
         if not self._must_find(partner, claimed.command):
             return await self._send(partner, claimed)
         return await self._look(partner, claimed)
+
+    def _suspected(self, partner: Partner, claimed: ClaimedCommand) -> ClaimedCommand:
+        """Have what comes in the days after a restore looked for first, as it may be a repetition."""
+        restore, now, window = self.kit.store.restored, self.kit.clock(), self.rules.dedupe_window
+        if restore is None or not restoring.is_suspect(claimed.command, restore, now, window):
+            return claimed
+        return replace(claimed, command=restoring.suspect(claimed.command, restore, now, partner.looks[-1], window))
 
     async def _gives_way(self, step: Step, claimed: ClaimedCommand) -> bool:
         """Whether a publish does not go now for posts whose place it takes."""
@@ -83,12 +101,13 @@ class Publisher:
         """Whether an answer was lost and its bytes may not simply be sent again."""
         if command.kind is not CommandKind.PUBLISH or command.body is None:
             return False
-        return looking.refusal(command) is not None or partner.must_find(command, self.kit.clock())
+        doubt = looking.refusal(command) is not None or restoring.is_in_doubt(command)
+        return doubt or partner.must_find(command, self.kit.clock())
 
     async def _look(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
         """Look for a lost create when it is time, and take it as sent if it is there."""
         if looking.is_told_absent(claimed.command):
-            return await self._send(partner, claimed, absent=True)
+            return await self._not_there(partner, claimed)
         due_at = looking.next_look(claimed.command, partner.looks)
         if due_at > self.kit.clock():
             return await self._later(claimed.command, lambda step, command: looking.wait(step, command, due_at))
@@ -105,8 +124,8 @@ class Publisher:
         command, refusal = claimed.command, looking.refusal(claimed.command)
         if not looking.is_absent(command, partner.looks):
             return await self._later(command, lambda step, command: looking.look_again(step, command, partner.looks))
-        if refusal is None and not looking.is_late(command):
-            return await self._send(partner, claimed, absent=True)
+        if refusal is None and (restoring.waits_again(command) or not looking.is_late(command)):
+            return await self._not_there(partner, claimed)
 
         def decide(step: Step, posts: Mapping[str, Post]) -> Command:
             if refusal is not None:
@@ -117,6 +136,26 @@ class Publisher:
 
         return await self.kit.step(decide, [command.post_id])
 
+    async def _not_there(self, partner: Partner, claimed: ClaimedCommand) -> Command | None:
+        """Send the bytes again; of which nothing is known, the request is made anew when it is its turn.
+
+        What was asked of the post meanwhile is done before.
+        """
+        command = claimed.command
+        if restoring.lacks_bytes(command) or meanwhile.is_asked(await self.kit.store.commands(command.post_id)):
+            return await self._stand_again(command)
+        return await self._send(partner, claimed, absent=True)
+
+    async def _stand_again(self, command: Command) -> Command | None:
+        """Let a publish stand as one that was not sent; None when it ended because it was taken back."""
+        for _ in range(TRIES):
+            step = Step(self.kit.moment(), await self.kit.world())
+            post = (await self.kit.store.posts([command.post_id]))[command.post_id]
+            meanwhile.stand_again(step, command, post, await self.kit.store.commands(post.id))
+            if await self.kit.record(step):
+                return step.see(command) if step.see(command).state is not WorkState.DEAD else None
+        raise Conflict("the post changed each time")
+
     async def _find(self, partner: Partner, claimed: ClaimedCommand) -> Receipt | None:
         """Look for a lost create: the oldest post like it that is no other post of ours.
 
@@ -124,15 +163,34 @@ class Publisher:
             PartnerError: as for every call; `AMBIGUOUS` while what is there may be another's.
         """
         command = claimed.command
-        found = await partner.find(command, claimed.post)
+        found = await self._shown(partner, claimed)
         # What is on its way is read before what is known: a create that is settled in between is then seen as known.
         rival = await self._rival(claimed) if found else None
         free = [receipt for receipt in found if await self._other(command, receipt) is None]
         if free and rival is not None:
             raise _unclear(f"a post like it is being sent as {rival}, and may be what the partner shows")
+        if free and not await self._was_known(claimed):
+            raise _unclear("the partner has a post like it, made after the copy of the database that was restored")
         if free and not any(receipt.sure for receipt in free):
             raise _unclear("the partner shows a post that may be it, but not all of what was sent")
         return next((receipt for receipt in free if receipt.sure), None)
+
+    async def _shown(self, partner: Partner, claimed: ClaimedCommand) -> Sequence[Receipt]:
+        try:
+            return await partner.find(claimed.command, claimed.post)
+        except TooManyPosts:
+            # What is new may not wait for days because much was posted between a copy and its restore.
+            if await self._was_known(claimed):
+                raise
+            return ()
+
+    async def _was_known(self, claimed: ClaimedCommand) -> bool:
+        """Whether what is found may be taken for it: the copy that was put back had it, or there was none."""
+        since = claimed.command.sent_at
+        if since is None or not restoring.came_later(claimed.command):
+            return True
+        found = await self.kit.store.event(claimed.post.event_id)
+        return found is not None and found[0].received_at <= since
 
     async def _rival(self, claimed: ClaimedCommand) -> str | None:
         """Return a post of ours that looks the same and is on its way right now: what was found may be that one."""
@@ -285,7 +343,8 @@ class Publisher:
             if made is not None:
                 step.attempt(replace(made, finished_at=step.now))
             looking.put_off(step, claimed.command, error, self.rules, self.watch)
-            if looking.is_doubtful(claimed.command, error, step.now):
+            unclear = error.failure is FailureClass.AMBIGUOUS and restoring.came_later(claimed.command)
+            if unclear or looking.is_doubtful(claimed.command, error, step.now):
                 park_doubt(step, step.see(claimed.command), posts[claimed.command.post_id], error)
             return step.see(claimed.command)
 

@@ -9,6 +9,7 @@ from bridge.core.errors import Conflict
 from bridge.core.holding import look_through, unbrake, waits_for
 from bridge.core.model import Cause, Post, WorkState
 from bridge.core.resume import idle_causes, let_go, resume, set_free
+from bridge.core.retired import close_retired, end_retired
 from bridge.core.rules import PublishRules, WatchRules
 from bridge.core.step import Step, key_cause
 from bridge.flows import Kit, log
@@ -72,7 +73,11 @@ class Resumer:
         return released
 
     def _close_idle(self, step: Step, waiting: set[str]) -> None:
-        """Close what nothing else closes when nothing has waited for it for longer than a probe can be under way."""
+        """Close what nothing else closes: of accounts that are retired, and what nothing waits for any more.
+
+        Longer than a probe can be under way must nothing have waited for it.
+        """
+        close_retired(step)
         keys = {key_cause(key.name): key for key in idle_keys(step, waiting)}
         idle = [*idle_causes(step, waiting), *keys]
         self._idle_since = {cause: self._idle_since.get(cause, step.now) for cause in idle}
@@ -87,7 +92,8 @@ class Resumer:
     async def _page(self, page: list[ClaimedCommand]) -> int:
         def decide(step: Step, posts: Mapping[str, Post]) -> list[str]:
             pairs = [(item.command, posts[item.command.post_id]) for item in page]
-            resume(step, look_through(step, pairs, self.rules), self.rules, self.watch)
+            rest = look_through(step, end_retired(step, pairs), self.rules)
+            resume(step, rest, self.rules, self.watch)
             return [command.id for command, _ in pairs if step.see(command).state is WorkState.DUE]
 
         try:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection
+from contextvars import Context
 from dataclasses import dataclass, field
 
 from bridge.core.errors import StoreError
@@ -36,7 +37,7 @@ class Waiters:
         waiter = _Waiter(frozenset(ids), done)
         self._waiting.add(waiter)
         if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run())
+            self._task = asyncio.create_task(self._run(), context=Context())  # Of no request's trace.
         try:
             async with asyncio.timeout(limit_s):
                 await waiter.ready.wait()

@@ -51,6 +51,7 @@ class Watcher:
         for name, key in (await self.kit.store.keys()).items():
             if name in self.kit.partners:
                 self.kit.metrics.key_blocked(name, key.blocked is not None)
+                self.kit.metrics.key_held(name, key.held_until)
                 self.kit.partners[name].hold(key.held_until)
 
     async def posts(self) -> None:

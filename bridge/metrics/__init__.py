@@ -1,7 +1,8 @@
 """Every metric of bridge: `METRICS` says what there is, `Metrics` counts into a registry.
 
-Every label comes from a closed set that is known when `Metrics` is built, and every combination stands at 0 from the
-start: so `rate()` sees the first failure, and absence means absence. A value outside its set is counted as `other`.
+Every label comes from a closed set, and every combination stands at 0 from the start: so `rate()` sees the first
+failure, and absence means absence. A value outside its set is counted as `other`. The sets that the configuration
+gives follow it (`Metrics.follow`); what was counted stays.
 """
 
 from collections import Counter as Counted
@@ -9,7 +10,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from itertools import product
 from platform import python_version
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from prometheus_client import (
     CollectorRegistry,
@@ -26,9 +27,10 @@ from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 from bridge import __version__
 from bridge.core.delivering import MADE_HERE
 from bridge.core.endpoints import WANTED
-from bridge.core.errors import FailureReason, StoreBusy, StoreError, StoreFull
+from bridge.core.errors import FailureReason, StoreAway, StoreBusy, StoreError, StoreFull
 from bridge.core.model import CommandKind
 from bridge.core.retry import Choice
+from bridge.metrics._family import Family, Parent
 from bridge.metrics._table import (
     CALL_OUTCOMES,
     CONFIGURED,
@@ -46,6 +48,7 @@ from bridge.metrics._table import (
     LookupOutcome,
     Metric,
     Polled,
+    Reloaded,
     reference,
 )
 from bridge.ports import Counts
@@ -66,50 +69,18 @@ __all__ = [
     "Metric",
     "Metrics",
     "Polled",
+    "Reloaded",
     "reference",
 ]
 
 CONTENT_TYPE = CONTENT_TYPE_PLAIN_0_0_4
 """What `Metrics.render` gives: the classic text format, which every reader knows."""
 
-_Parent = TypeVar("_Parent", Counter, Gauge, Histogram)
+_BY_NAME = frozenset({"source", "partner", "endpoint", "socket"})
+"""Labels whose values may change while bridge runs."""
 
-
-class _Family(Generic[_Parent]):
-    """One metric, with a child bound for each combination of label values, or only for those in `known`."""
-
-    __slots__ = ("_children", "_parent", "_sets")
-
-    def __init__(
-        self, parent: _Parent, sets: Collection[tuple[str, ...]], known: Iterable[tuple[str, ...]] | None = None
-    ) -> None:
-        self._parent: _Parent = parent
-        self._sets = tuple(map(frozenset, sets))
-        combinations = product(*sets) if known is None else known
-        self._children: dict[tuple[str, ...], _Parent] = {values: self._child(values) for values in combinations}
-
-    def at(self, *values: str) -> _Parent:
-        """Return the child of these values; one outside its set counts as `other`."""
-        child = self._children.get(values)
-        if child is None:
-            values = self._folded(values)
-            child = self._children.setdefault(values, self._child(values))
-        return child
-
-    def replace(self: "_Family[Gauge]", numbers: Iterable[tuple[tuple[str, ...], float]]) -> None:
-        """Set these numbers, and 0 for every other child; numbers that count as `other` are added up."""
-        totals = dict.fromkeys(self._children, 0.0)
-        for values, number in numbers:
-            folded = self._folded(values)
-            totals[folded] = totals.get(folded, 0.0) + number
-        for values, total in totals.items():
-            self.at(*values).set(total)
-
-    def _folded(self, values: tuple[str, ...]) -> tuple[str, ...]:
-        return tuple(value if value in known else OTHER for value, known in zip(values, self._sets, strict=True))
-
-    def _child(self, values: tuple[str, ...]) -> _Parent:
-        return self._parent.labels(*values) if values else self._parent
+_STORAGE = ((StoreAway, "away"), (StoreBusy, "busy"), (StoreFull, "full"))
+"""What a refused call counts as: the first that it is, else as an `error`."""
 
 
 class Metrics:
@@ -140,19 +111,21 @@ class Metrics:
         # Else each counter would be followed by a second series, of when it began, which nothing here reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # It has no types, nor anything to give.
         self._registry = registry
-        self._configured = {
-            "source": tuple(sources),
-            "partner": tuple(partners),
-            "endpoint": (*endpoints, *MADE_HERE),
-            "socket": tuple(sockets),
+        self._named: list[tuple[Metric, Family[Any]]] = []
+        self._standing: Counted[str] = Counted()
+        self._configured: dict[str, Collection[str]] = {
+            **_names(sources, partners, endpoints, sockets),
             "route": {path for path, _ in routes},
             "method": {method for _, method in routes},
-            "job": tuple(jobs),
+            # Not `job`: a scrape gives every series a label of that name.
+            "task": tuple(jobs),
             "version": (__version__,),
             "python": (python_version(),),
         }
         self._define([(*route, status) for route, status in product(routes, STATUS[1])])
         self._build_info.at(__version__, python_version()).set(1)
+        self._reload_successful.set(1)
+        self._reloaded_at.set(started.timestamp())
         for partner, what in product(self._configured["partner"], WHAT[1]):
             self._last_poll.at(partner, what).set(started.timestamp())
         ProcessCollector(registry=registry)
@@ -170,6 +143,8 @@ class Metrics:
         self._calls = self._family(Counter, "partner_requests_total")
         self._call_seconds = self._family(Histogram, "partner_request_duration_seconds")
         self._key_blocked = self._family(Gauge, "partner_key_blocked")
+        self._key_held = self._family(Gauge, "partner_key_held_until_timestamp_seconds")
+        self._rates = self._family(Gauge, "partner_rate_limit")
         self._transitions = self._family(Counter, "transitions_total")
         self._posts = self._family(Gauge, "posts")
         self._accounts = self._family(Gauge, "accounts")
@@ -182,6 +157,9 @@ class Metrics:
         self._delivery_seconds = self._family(Histogram, "delivery_duration_seconds").at()
         self._depth = self._family(Gauge, "queue_depth")
         self._oldest = self._family(Gauge, "queue_oldest_due_timestamp_seconds")
+        self._queue_limit = self._family(Gauge, "queue_limit").at()
+        self._free_disk = self._family(Gauge, "free_disk_bytes").at()
+        self._free_disk_limit = self._family(Gauge, "free_disk_limit_bytes").at()
         self._last_poll = self._family(Gauge, "last_successful_poll_timestamp_seconds")
         self._poll_interval = self._family(Gauge, "poll_interval_seconds")
         self._jobs = self._family(Counter, "scheduler_jobs_total")
@@ -189,17 +167,45 @@ class Metrics:
         self._requests = self._family(Counter, "http_requests_total", requests)
         self._request_seconds = self._family(Histogram, "http_request_duration_seconds")
         self._storage_errors = self._family(Counter, "storage_errors_total")
+        self._spans_lost = self._family(Counter, "trace_spans_lost_total")
         self._warnings = self._family(Gauge, "config_warnings").at()
+        self._reloads = self._family(Counter, "config_reloads_total")
+        self._reload_successful = self._family(Gauge, "config_last_reload_successful").at()
+        self._reloaded_at = self._family(Gauge, "config_last_reload_success_timestamp_seconds").at()
         self._build_info = self._family(Gauge, "build_info")
 
-    def _family(
-        self, kind: type[_Parent], name: str, known: Iterable[tuple[str, ...]] | None = None
-    ) -> _Family[_Parent]:
+    def _family(self, kind: type[Parent], name: str, known: Iterable[tuple[str, ...]] | None = None) -> Family[Parent]:
         metric = next(item for item in METRICS if item.name == name)
         sets = metric.sets(self._configured)
         more: dict[str, Any] = {"buckets": metric.buckets} if metric.buckets else {}
         parent = kind(f"bridge_{name}", metric.help, tuple(sets), registry=self._registry, **more)
-        return _Family(parent, sets.values(), known)
+        family = Family(parent, sets.values(), known)
+        if not _BY_NAME.isdisjoint(sets):
+            self._named.append((metric, family))
+        return family
+
+    def follow(
+        self,
+        at: datetime,
+        *,
+        sources: Iterable[str],
+        partners: Iterable[str],
+        endpoints: Iterable[str],
+        sockets: Iterable[str],
+    ) -> None:
+        """Go by other names from now on, and forget the warnings about the configuration before.
+
+        New names stand at 0. What was counted of those that are gone is still shown, for they may come back; how they
+        are is not.
+        """
+        before = set(self._configured["partner"])
+        self._configured |= _names(sources, partners, endpoints, sockets)
+        for metric, family in self._named:
+            family.follow(metric.sets(self._configured).values(), drop=metric.kind == "gauge")
+        for partner, what in product(self._configured["partner"], WHAT[1]):
+            if partner not in before:
+                self._last_poll.at(partner, what).set(at.timestamp())
+        self._warnings.set(0)
 
     def event(self, source: str, outcome: EventOutcome, count: int = 1) -> None:
         """Count events received."""
@@ -218,8 +224,10 @@ class Metrics:
         self._lookups.at(source, outcome).inc()
 
     def socket(self, source: str, *, connected: bool) -> None:
-        """Show whether a connection of Socket Mode stands."""
-        self._sockets.at(source).set(connected)
+        """Note that a connection of Socket Mode stands, or no more; a new one may stand before the old one goes."""
+        self._standing[source] = max(self._standing[source] + (1 if connected else -1), 0)
+        if source in self._configured["socket"]:
+            self._sockets.at(source).set(self._standing[source] > 0)
 
     def auth_failure(self, source: str, reason: str) -> None:
         """Count a sender that was refused: `no_token`, `unknown_token`, `scope`, `account`, or a `signing.Check`."""
@@ -242,6 +250,14 @@ class Metrics:
     def key_blocked(self, partner: str, blocked: bool) -> None:
         """Show whether a partner refuses its key."""
         self._key_blocked.at(partner).set(blocked)
+
+    def key_held(self, partner: str, until: datetime | None) -> None:
+        """Show until when no call goes out with a partner's key."""
+        self._key_held.at(partner).set(until.timestamp() if until is not None else 0)
+
+    def partner_rate(self, partner: str, calls_a_second: float) -> None:
+        """Show how many calls a partner gets at most."""
+        self._rates.at(partner).set(calls_a_second)
 
     def transition(self, event_type: str) -> None:
         """Count an outbound event that was recorded; one that only asks for word in a chat tells of none."""
@@ -286,20 +302,42 @@ class Metrics:
 
     def storage_error(self, error: StoreError) -> None:
         """Count a call that the database refused."""
-        kind = "busy" if isinstance(error, StoreBusy) else "full" if isinstance(error, StoreFull) else "error"
-        self._storage_errors.at(kind).inc()
+        self._storage_errors.at(next((word for kind, word in _STORAGE if isinstance(error, kind)), "error")).inc()
+
+    def spans_lost(self, reason: str, count: int) -> None:
+        """Count spans that are not exported; may be called in any thread."""
+        self._spans_lost.at(reason).inc(count)
 
     def config_warned(self, count: int = 1) -> None:
         """Count warnings about the configuration."""
         self._warnings.inc(count)
 
+    def config_reloaded(self, result: Reloaded, at: datetime) -> None:
+        """Count one reading of the configuration while it runs."""
+        self._reloads.at(result).inc()
+        self._reload_successful.set(result != "refused")
+        if result != "refused":
+            self._reloaded_at.set(at.timestamp())
+
     def set_counts(self, counts: Counts) -> None:
         """Show what the store counted; whatever it no longer mentions goes to 0."""
         self._posts.replace(counts.posts.items())
-        self._accounts.replace(counts.accounts.items())
         self._causes.replace(((kind,), number) for kind, number in counts.causes.items())
         self._depth.replace(((queue,), number) for queue, number in counts.queue.items())
         self._oldest.replace(((queue,), oldest.timestamp()) for queue, oldest in counts.oldest.items())
+
+    def queue_limit(self, most: int) -> None:
+        """Show how many commands and deliveries may wait."""
+        self._queue_limit.set(most)
+
+    def free_disk(self, free: int, least: int) -> None:
+        """Show how many bytes are free where the database is, and below which number events are refused."""
+        self._free_disk.set(free)
+        self._free_disk_limit.set(least)
+
+    def set_accounts(self, shown: Iterable[tuple[str, str, str]]) -> None:
+        """Show how accounts are, given the partner, the platform and the state of each."""
+        self._accounts.replace(Counted(shown).items())
 
     def set_endpoints(self, states: Iterable[str]) -> None:
         """Show how endpoints are, given the state of each."""
@@ -308,3 +346,15 @@ class Metrics:
     def render(self) -> bytes:
         """Return everything in the format of `CONTENT_TYPE`."""
         return generate_latest(self._registry)
+
+
+def _names(
+    sources: Iterable[str], partners: Iterable[str], endpoints: Iterable[str], sockets: Iterable[str]
+) -> dict[str, Collection[str]]:
+    """Return the values of the labels in `_BY_NAME`."""
+    return {
+        "source": tuple(sources),
+        "partner": tuple(partners),
+        "endpoint": (*endpoints, *MADE_HERE),
+        "socket": tuple(sockets),
+    }

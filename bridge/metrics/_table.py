@@ -9,6 +9,8 @@ from bridge.core.events import EVENT_TYPES
 from bridge.core.model import AccountState, CommandKind, PostState
 from bridge.core.retry import Choice
 from bridge.core.signing import Check
+from bridge.core.states import RETIRED
+from bridge.core.traces import LOSSES
 
 EventOutcome = Literal[
     "accepted", "changed", "duplicate", "conflict", "invalid", "unauthorized", "forbidden", "ignored", "skipped",
@@ -20,6 +22,7 @@ Polled = Literal["posts", "accounts"]
 FeedSwept = Literal["ok", "unchanged", "failed"]
 FeedEntry = Literal["posted", "known", "first_sweep", "too_old", "left_out", "braked", "waits", "failed"]
 LookupOutcome = Literal["done", "later", "dead"]
+Reloaded = Literal["applied", "unchanged", "refused"]
 
 OTHER = "other"
 """Stands for every label value outside its set."""
@@ -42,13 +45,13 @@ CONFIGURED = {
     "endpoint": "the names under `endpoints`, `reply:NAME` for each source of the kind `slack`, "
     "`api` (made over the API) and `subscription`",
     "socket": "the names under `sources` of the kind `slack` with `mode: socket`",
-    "job": "the jobs of the scheduler",
+    "task": "the tasks of the scheduler",
     "route": "the paths of the HTTP API, with placeholders for ids",
     "method": "the methods of those paths",
     "version": "the version of bridge",
     "python": "the version of the interpreter",
 }
-"""Labels whose values are known only when bridge starts -> where they come from."""
+"""Labels whose values are known only when bridge runs -> where they come from."""
 
 CALL_OUTCOMES: dict[str, str] = {
     FailureReason.RATE_LIMITED: "rate_limited",
@@ -80,13 +83,14 @@ _EVENT_WORDS = ("outcome", get_args(EventOutcome))
 _AUTH_WORDS = ("reason", ("no_token", "unknown_token", "scope", "account", *(set(Check) - {Check.GENUINE})))
 _CALL_WORDS = ("outcome", ("ok", *dict.fromkeys(CALL_OUTCOMES.values()), "client_error"))
 _OPERATION = ("operation", OPERATIONS)
-_QUEUES = ("queue", ("commands", "deliveries", "lookups", "commands_parked", "deliveries_dead"))
+_WAITING = ("commands", "deliveries", "lookups", "commands_parked", "commands_unconfigured", "deliveries_dead")
+_QUEUES = ("queue", _WAITING)
 WHAT = ("what", get_args(Polled))
 """What is polled."""
 STATUS = ("status_class", ("2xx", "3xx", "4xx", "5xx"))
 """How an HTTP request was answered."""
 _RESULTS = ("result", ("succeeded", "failed", "skipped"))
-_STORAGE = ("kind", ("busy", "full", "error"))
+_STORAGE = ("kind", ("away", "busy", "full", "error"))
 _HEALTH = ("state", ("enabled", "failing", "held", "disabled"))
 _CAUSES = ("kind", ("account", "key", "plan", "source"))
 
@@ -127,14 +131,21 @@ METRICS = (
     Metric("partner_request_duration_seconds", "histogram", ("partner", _OPERATION, ("outcome", ("ok", "failed"))),
            "How long calls to partners took.", (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)),
     Metric("partner_key_blocked", "gauge", ("partner",), "1 while the partner refuses the key or its plan."),
+    Metric("partner_key_held_until_timestamp_seconds", "gauge", ("partner",),
+           "Until when no call goes out with the key: the partner asked to wait, or failed too often. 0 when it is not "
+           "held; in the past when it is not any more, and was not used since."),
+    Metric("partner_rate_limit", "gauge", ("partner",),
+           "How many calls per second, of every kind and of all replicas together, the partner gets at most, as "
+           "configured."),
     Metric("transitions_total", "counter", (("type", EVENT_TYPES),),
            "Outbound events recorded: changes of posts, targets, accounts, keys and endpoints."),
     Metric("posts", "gauge", ("partner", ("state", PostState)),
            "Posts by state. Every replica shows the same number: use max, not sum."),
-    Metric("accounts", "gauge", ("partner", ("platform", PLATFORMS), ("state", AccountState)),
-           "Accounts by state. Every replica shows the same number."),
+    Metric("accounts", "gauge", ("partner", ("platform", PLATFORMS), ("state", (*AccountState, RETIRED))),
+           "Accounts by state; retired: no longer used, says the configuration. Every replica shows the same number."),
     Metric("causes_open", "gauge", (_CAUSES,),
-           "Things that a person must act on. Every replica shows the same number."),
+           "Things that a person must act on, without those of partners that are not configured. Every replica shows "
+           "the same number."),
     Metric("retries_decided_total", "counter", (("decision", Choice),), "Failed targets judged, by the decision."),
     Metric("deliveries_total", "counter", ("endpoint", ("outcome", get_args(DeliveryOutcome))),
            "Attempts to deliver an outbound event, by how they ended."),
@@ -145,20 +156,37 @@ METRICS = (
            "Endpoints and subscriptions by state; held: left alone for a while. Every replica shows the same number."),
     Metric("delivery_duration_seconds", "histogram", (), "How long attempts to deliver took.",
            (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0)),
-    Metric("queue_depth", "gauge", (_QUEUES,), "Work that waits. Every replica shows the same number."),
+    Metric("queue_depth", "gauge", (_QUEUES,),
+           "Work that waits; commands_unconfigured: due or parked, of partners that are not configured, and in no "
+           "other queue. Every replica shows the same number."),
     Metric("queue_oldest_due_timestamp_seconds", "gauge", (_QUEUES,),
-           "When the work that waits longest was due; 0 when none waits."),
+           "When the work that waits longest was due, without deliveries whose endpoint is held; 0 when none waits."),
+    Metric("queue_limit", "gauge", (),
+           "How many commands and deliveries may wait before new events are refused, as configured."),
+    Metric("free_disk_bytes", "gauge", (), "Free space on the disk of SQLite's file; 0 with PostgreSQL."),
+    Metric("free_disk_limit_bytes", "gauge", (),
+           "Free space below which new events are refused, as configured; 0 with PostgreSQL."),
     Metric("last_successful_poll_timestamp_seconds", "gauge", ("partner", WHAT),
            "When the partner was last read with success; until then, when the process started."),
     Metric("poll_interval_seconds", "gauge", (WHAT,), "How often partners are read, as configured."),
-    Metric("scheduler_jobs_total", "counter", ("job", _RESULTS), "Runs of scheduled jobs."),
-    Metric("scheduler_job_duration_seconds", "histogram", ("job",), "How long runs of scheduled jobs took.",
+    Metric("scheduler_jobs_total", "counter", ("task", _RESULTS), "Runs of scheduled jobs."),
+    Metric("scheduler_job_duration_seconds", "histogram", ("task",), "How long runs of scheduled jobs took.",
            (0.01, 0.05, 0.25, 1.0, 5.0, 30.0)),
     Metric("http_requests_total", "counter", ("route", "method", STATUS), "HTTP requests answered."),
     Metric("http_request_duration_seconds", "histogram", ("route",), "How long it took to answer HTTP requests.",
            (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 3.0, 10.0, 30.0)),
-    Metric("storage_errors_total", "counter", (_STORAGE,), "Calls that the database refused."),
-    Metric("config_warnings", "gauge", (), "Warnings about the configuration at start; `bridge check` lists them."),
+    Metric("storage_errors_total", "counter", (_STORAGE,),
+           "Calls that the database refused; away: it cannot be reached, or takes no writes."),
+    Metric("trace_spans_lost_total", "counter", (("reason", LOSSES),),
+           "Spans not exported, because too many waited, the collector did not take them, or bridge stopped."),
+    Metric("config_warnings", "gauge", (),
+           "Warnings about the configuration that runs, and what of a changed one waits for a restart."),
+    Metric("config_reloads_total", "counter", (("result", get_args(Reloaded)),),
+           "Times that the configuration was read again, by what came of it."),
+    Metric("config_last_reload_successful", "gauge", (),
+           "0 while the configuration was refused when it was last read, and the one before it goes on."),
+    Metric("config_last_reload_success_timestamp_seconds", "gauge", (),
+           "When the configuration was last read with success."),
     Metric("build_info", "gauge", ("version", "python"), "Always 1; the labels say what is running."),
 )  # fmt: skip
 """All metrics, in the order of their reference."""

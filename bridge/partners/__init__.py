@@ -6,6 +6,7 @@
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -14,6 +15,9 @@ from bridge.partners._http import Observe
 from bridge.partners.genviral import Genviral, GenviralConfig
 from bridge.partners.posteverywhere import PostEverywhere, PostEverywhereConfig
 from bridge.ports import Clock, Partner
+
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
 
 __all__ = ["CONFIGS", "OPERATIONS", "PARTNERS", "Observe", "build"]
 
@@ -43,6 +47,7 @@ def build(
     now: Clock = utc_now,
     transport: httpx.AsyncBaseTransport | None = None,
     spend: Spend | None = None,
+    spans: "Spans | None" = None,
 ) -> Partner:
     """Make the client of one configured key.
 
@@ -53,6 +58,7 @@ def build(
         now: the clock.
         transport: what carries the calls instead of the network (tests, the demo).
         spend: counts the calls of all processes that use the key, where there may be others.
+        spans: traces the calls of commands.
     """
     make: Callable[..., Partner] = PARTNERS[config.kind]  # Each takes its own configuration.
-    return make(name, config, observe, now=now, transport=transport, spend=spend)
+    return make(name, config, observe, now=now, transport=transport, spend=spend, spans=spans)

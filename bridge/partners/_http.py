@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import httpx
 import orjson
@@ -27,6 +27,9 @@ from bridge.core.redact import Redactor
 from bridge.core.retry import parse_retry_after
 from bridge.partners._budget import Budget, Pace, Priority
 from bridge.ports import Begin, Clock, MediaFile
+
+if TYPE_CHECKING:
+    from bridge.tracing import Span, Spans
 
 CONNECT_S = 10.0
 _begin: ContextVar[Begin | None] = ContextVar("begin", default=None)
@@ -75,6 +78,7 @@ class Http:
         pace: reads out of an answer what it tells of the rate.
         transport: what carries the calls instead of the network (tests).
         resolve: looks up where an upload goes; by default the system, or nothing when `transport` is given.
+        spans: traces the calls of commands; None where nothing is traced.
     """
 
     def __init__(
@@ -89,11 +93,13 @@ class Http:
         pace: Callable[["Answer"], Pace | None] = lambda answer: None,
         transport: httpx.AsyncBaseTransport | None = None,
         resolve: Resolve | None = None,
+        spans: "Spans | None" = None,
     ) -> None:
         # Parts of a token that are secret by themselves: what stands behind the dot or the prefix of its kind.
         parts = {token, token.rpartition(".")[2], token.rpartition("_")[2]}
         self.redactor = Redactor(part for part in parts if part == token or len(part) >= 8)
         self._name, self._budget, self._now, self._observe, self._pace = name, budget, now, observe, pace
+        self._spans = spans
         self._plain = not base_url.startswith("https:")
         # A partner that is itself on a private network, such as a simulator, may have its storage there.
         self._resolve = None if is_private(base_url) else resolve or (None if transport else _look_up)
@@ -141,8 +147,12 @@ class Http:
             await begin()
         headers = self._credential | ({"content-type": "application/json"} if body is not None else {})
         request = self._client.build_request(method, path, content=body, params=params, headers=headers)
-        async with self._observed(operation):
+        async with self._observed(operation, method, request.url) as span:
+            if span is not None and span.context and self._spans is not None and self._spans.to_partners:
+                request.headers["traceparent"] = span.context
             answer = await self._exchange(request, WRITE_S if write else READ_S, write=write)
+            if span is not None:
+                span.answered(answer.status)
             refused = refuse(answer)
             self._obey(answer, refused, create=create)
             if refused is not None:
@@ -179,8 +189,10 @@ class Http:
         if not url.startswith("https:") and not self._plain:
             detail = "the partner's address for uploads is not https"
             raise PartnerError(FailureReason.INSECURE_URL, FailureClass.TERMINAL, detail=detail)
-        async with self._observed(operation):
+        async with self._observed(operation, method, url) as span:
             answer = await self._bring(method, await self._ways(url), media)
+            if span is not None:
+                span.answered(answer.status)
             if (refused := refuse(answer)) is not None:
                 raise refused
         return answer
@@ -215,11 +227,15 @@ class Http:
         return [_Way(target.copy_with(host=one), host, name) for one in found[:_MOST_WAYS]]
 
     @asynccontextmanager
-    async def _observed(self, operation: str) -> AsyncIterator[None]:
-        """Tell `observe` how the call inside ended."""
+    async def _observed(self, operation: str, method: str, url: httpx.URL | str) -> AsyncIterator["Span | None"]:
+        """Tell `observe` how the call inside ended, and have it traced."""
         started = time.monotonic()
         try:
-            yield
+            if self._spans is None:
+                yield None
+            else:
+                with self._spans.call(self._name, operation, method, str(url)) as span:
+                    yield span
         except PartnerError as error:
             self._observe(self._name, operation, str(error.reason), time.monotonic() - started)
             raise

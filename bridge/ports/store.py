@@ -27,6 +27,7 @@ from bridge.core.model import (
 )
 from bridge.core.nouns import noun
 from bridge.core.queries import Counts, Due, EndpointStats, Find, Rooms, Timeline, Untold
+from bridge.core.restoring import Restore
 
 
 @noun(frozen=True, slots=True)
@@ -63,13 +64,14 @@ class ClaimedDelivery:
     """A delivery that is ours until its lease ends. The claim raised `calls` and wrote that attempt as `started`.
 
     `body` is the event's in the format of the delivery. `endpoint_created_at` tells its endpoint, as it was then, from
-    others of the same name; None where that does not say, or there is none.
+    others of the same name; None where that does not say, or there is none. `traceparent` is that of the event.
     """
 
     delivery: Delivery
     body: bytes
     event_created_at: datetime
     endpoint_created_at: datetime | None = None
+    traceparent: str | None = None
 
 
 NOTHING = Write()
@@ -108,6 +110,11 @@ class Store(Protocol):
     @property
     def shared(self) -> bool:
         """Whether other processes may work on the same database at the same time."""
+        ...
+
+    @property
+    def restored(self) -> Restore | None:
+        """When the database was put back from a copy the last time; None when it never was."""
         ...
 
     def clock(self) -> datetime:
@@ -361,8 +368,8 @@ class Store(Protocol):
         """All endpoints by name."""
         ...
 
-    async def counts(self, now: datetime) -> Counts:
-        """Numbers for the gauges."""
+    async def counts(self, now: datetime, partners: Collection[str]) -> Counts:
+        """Numbers for the gauges, given the names of the partners that are configured."""
         ...
 
     async def next_due(self) -> datetime | None:

@@ -4,6 +4,7 @@
 `reference` is docs/configuration.md; both are made from the help that the fields carry.
 """
 
+import hashlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,9 +14,11 @@ from bridge.core.database_urls import SECRETS, is_postgresql, read_url
 from bridge.core.directory import NamedAccount
 from bridge.core.errors import Fault, SettingsError
 from bridge.core.redact import Redactor
-from bridge.settings._build import build, secrets
+from bridge.settings._build import build, one, secrets
 from bridge.settings._checks import check, warnings
+from bridge.settings._files import Stamp, content, stamp
 from bridge.settings._reference import json_schema, reference
+from bridge.settings._tracing import check_variables, header_values, tracing_warnings, without_disabled
 from bridge.settings._tree import Faults, fetched, override, parse, resolve, sealing_key
 from bridge.settings._types import (
     NAMED,
@@ -30,9 +33,11 @@ from bridge.settings._types import (
     Server,
     Settings,
     Token,
+    Tracing,
 )
 
 __all__ = [
+    "ORDER",
     "Admin",
     "Database",
     "EndpointEntry",
@@ -42,16 +47,29 @@ __all__ = [
     "Reach",
     "Server",
     "Settings",
+    "Stamp",
     "Token",
+    "Tracing",
+    "identity",
     "json_schema",
+    "listeners",
     "load",
     "reference",
+    "stamp",
 ]
 
 _DEFAULT_FILE = Path("bridge.yaml")
+_LISTENERS = tuple(f"BRIDGE_SERVER__{name}" for name in ("HOST", "PORT", "ADMIN"))
 
 
-def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds, *, without_secrets: bool = False) -> Settings:
+def load(
+    path: Path | None,
+    environ: Mapping[str, str],
+    kinds: Kinds,
+    *,
+    without_secrets: bool = False,
+    again: bool = False,
+) -> Settings:
     """Read and check the whole configuration.
 
     Args:
@@ -59,35 +77,99 @@ def load(path: Path | None, environ: Mapping[str, str], kinds: Kinds, *, without
         environ: the environment, with overrides (`BRIDGE_SERVER__PORT`) and the variables that secrets refer to.
         kinds: the kinds of partners and sources there are.
         without_secrets: take it though its secrets are not at hand; they and the warnings are worth nothing.
+        again: something runs by it, so a file that is gone, empty or no regular one is a fault. It looks like that
+            while it is being written, and nobody takes away all that runs like that.
 
     Raises:
         SettingsError: with every fault at once.
     """
     faults = Faults(without_secrets=without_secrets)
-    file = path or (Path(environ["BRIDGE_CONFIG"]) if environ.get("BRIDGE_CONFIG") else None)
-    if file is None and _DEFAULT_FILE.is_file():
-        file = _DEFAULT_FILE
-    tree = _read(file, faults) if file else {}
+    file = _chosen(path, environ)
+    tree = _read(file, faults, again=again) if file else {}
+    if file is None:
+        faults.look_at(_DEFAULT_FILE)
+    empty = (f"{file.name}: holds nothing, so it configures nothing",) if file and not tree else ()
     override(tree, environ, ORDER, faults)
     sealing_key(tree, environ, faults)
     tree = resolve(tree, (), environ, file.parent if file else Path(), faults)
     built = build(tree, kinds, faults)
     check(tree, built, kinds, faults)
+    tracing = built.get("tracing") or Tracing()
+    traced = without_disabled(tracing, environ)
+    check_variables(traced, environ, faults)
     if faults.all:
         redact = Redactor(fetched(tree)).text
-        raise SettingsError([Fault(item.field, redact(item.problem), redact(item.remedy)) for item in faults.all])
-    return _settings(tree, built, kinds, file, () if without_secrets else warnings(tree, built))
+        hidden = [Fault(item.field, redact(item.problem), redact(item.remedy)) for item in faults.all]
+        raise SettingsError(hidden, faults.files)
+    told = () if without_secrets else (*empty, *warnings(tree, built), *tracing_warnings(tracing, environ))
+    settings = _settings(tree, built, kinds, file, told)
+    secrets = tuple(dict.fromkeys((*settings.secrets, *header_values(tracing, environ))))
+    return replace(settings, files=faults.files, secrets=secrets, tracing=traced)
 
 
-def _read(file: Path, faults: Faults) -> dict[str, Any]:
+def listeners(path: Path | None, environ: Mapping[str, str]) -> Server:
+    """Return where bridge listens by the same configuration, for who asks a running one: of the rest nothing is read.
+
+    Args: as those of `load`.
+
+    Raises:
+        SettingsError: with every fault of the addresses, or of the file as a whole.
+    """
+    faults = Faults()
+    file = _chosen(path, environ)
+    tree = _read(file, faults) if file else {}
+    override(tree, {name: text for name, text in environ.items() if name.startswith(_LISTENERS)}, ORDER, faults)
+    raw = tree.get("server")
+    if isinstance(raw, dict):
+        raw = {name: raw[name] for name in ("host", "port", "admin") if name in raw}
+    raw = resolve(raw, ("server",), environ, file.parent if file else Path(), faults)
+    server = one(Server, raw, ("server",), faults)
+    if faults.all:
+        raise SettingsError(faults.all)
+    return _with_host(server)
+
+
+def identity(path: Path | None, environ: Mapping[str, str]) -> str:
+    """Return a word that a service and who asks it have in common, whatever is in the file by now.
+
+    It is made of the name of the file and of the variables over the addresses: with others of these, the same file may
+    be that of several services.
+
+    Args: as those of `load`.
+    """
+    file = (path or Path(environ.get("BRIDGE_CONFIG") or _DEFAULT_FILE)).absolute()
+    over = sorted((name, text) for name, text in environ.items() if name.startswith(_LISTENERS))
+    return hashlib.sha256(ascii((str(file), over)).encode()).hexdigest()[:16]
+
+
+def _chosen(path: Path | None, environ: Mapping[str, str]) -> Path | None:
+    """Return the file to read."""
+    if path or environ.get("BRIDGE_CONFIG"):
+        return path or Path(environ["BRIDGE_CONFIG"])
+    return _DEFAULT_FILE if _DEFAULT_FILE.is_file() else None
+
+
+def _with_host(server: Server) -> Server:
+    """Return the section with the server's own address where the admin listener has none."""
+    if server.admin and not server.admin.host:
+        return replace(server, admin=replace(server.admin, host=server.host))
+    return server
+
+
+def _read(file: Path, faults: Faults, *, again: bool = False) -> dict[str, Any]:
     try:
-        return parse(file.read_text(encoding="utf-8"), faults, file.name)
+        text = content(faults.look_at(file), pipe=not again).decode()
     except OSError as error:
-        faults.add(
-            (file.name,), f"cannot be read: {error.strerror}", "Name another file with --config or BRIDGE_CONFIG."
-        )
+        gone = again and isinstance(error, FileNotFoundError)
+        remedy = "Put it back." if again else "Name another file with --config or BRIDGE_CONFIG."
+        faults.add((file.name,), "is gone" if gone else f"cannot be read: {error.strerror}", remedy)
     except ValueError:
         faults.add((file.name,), "is not text in UTF-8", "Save it as UTF-8.")
+    else:
+        tree = parse(text, faults, file.name)
+        if again and not tree and not faults.all:
+            faults.add((file.name,), "is empty", "Write what is to run; to end everything, stop bridge.")
+        return tree
     return {}
 
 
@@ -96,12 +178,10 @@ def _settings(
 ) -> Settings:
     told = tuple(told)
     accounts = tuple(
-        NamedAccount(name, entry.partner, entry.id, entry.platform, entry.username)
+        NamedAccount(name, entry.partner, entry.id, entry.platform, entry.username, entry.retired)
         for name, entry in built["accounts"].items()
     )
-    server: Server = built["server"]
-    if server.admin and not server.admin.host:
-        server = replace(server, admin=replace(server.admin, host=server.host))
+    server = _with_host(built["server"])
     values = {
         **built,
         "server": server,
@@ -119,6 +199,7 @@ def _secrets(tree: Mapping[str, Any], kinds: Kinds) -> list[str]:
         found += secrets(Token, raw)
     for raw in (tree.get("endpoints") or {}).values():
         found += [*secrets(NAMED["endpoints"], raw), *fetched(raw)]
+    found += fetched(tree.get("tracing"))
     for section, types in (("partners", kinds.partners), ("sources", kinds.sources)):
         for name, raw in (tree.get(section) or {}).items():
             found += secrets(types[(raw or {}).get("kind", name)], raw)

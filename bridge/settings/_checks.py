@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from ipaddress import ip_address
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,8 +19,9 @@ from bridge.settings._chats import chat_warnings, check_chats
 from bridge.settings._doubts import SHORT_TOKEN, source_warnings
 from bridge.settings._endpoints import check_endpoints, endpoint_warnings
 from bridge.settings._sources import check_sources, check_templates
+from bridge.settings._tracing import check_tracing
 from bridge.settings._tree import Faults, Trail
-from bridge.settings._types import AccountEntry, Database, Entry, Kinds, Reach, Server, Token
+from bridge.settings._types import AccountEntry, Database, Entry, Kinds, Reach, Server, Token, Tracing
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]*")
 
@@ -41,6 +43,7 @@ def check(tree: Mapping[str, Any], built: Mapping[str, Any], kinds: Kinds, fault
     _rules(built.get("publish", PublishRules()), built.get("watch", WatchRules()), faults)
     check_sources(tree, built, kinds, reachable, faults)
     check_chats(built, faults)
+    check_tracing(tree.get("tracing"), built.get("tracing") or Tracing(), faults)
 
 
 def _keys(tree: Mapping[str, Any], section: str) -> list[str]:
@@ -168,6 +171,7 @@ def warnings(tree: Mapping[str, Any], built: Mapping[str, Any]) -> Iterator[str]
         yield "partners: there is none, so nothing can be published."
     yield from _open_tokens(built["tokens"])
     yield from _open_server(built["server"])
+    yield from _ephemeral(built["database"])
     yield from _open_network(built["network"])
     yield from endpoint_warnings(built["endpoints"], built["accounts"])
     for name in built["partners"]:
@@ -211,6 +215,15 @@ def _local(host: str) -> bool:
         return host == "localhost"
 
 
+def _ephemeral(database: Database) -> Iterator[str]:
+    if not database.ephemeral:
+        return
+    if is_postgresql(database.url):
+        yield "database.ephemeral: does nothing with PostgreSQL, which keeps what it is given; leave it out."
+    else:
+        yield "database.ephemeral: is true, so events that were acknowledged may be lost with the pod, unposted."
+
+
 def _open_network(network: Reach) -> Iterator[str]:
     for allowed in network.allow:
         yield f"network.allow: outbound requests may reach {allowed}."
@@ -223,6 +236,6 @@ def _open_network(network: Reach) -> Iterator[str]:
 def _same_accounts(accounts: Mapping[str, AccountEntry]) -> Iterator[tuple[str, str]]:
     seen: dict[AccountEntry, str] = {}
     for name, account in accounts.items():
-        first = seen.setdefault(account, name)
+        first = seen.setdefault(replace(account, retired=False), name)
         if first != name:
             yield name, first

@@ -98,6 +98,8 @@ def _strange_accounts(path: str, rules: SourceRules, accounts: Mapping[str, Acco
     for place, words in named.items():
         for word in strange_names(words, accounts):
             yield f"{place}: {word!r} is not under accounts. {nearest(word, accounts)}"
+        for word in (word for word in words if word in accounts and accounts[word].retired):
+            yield f"{place}: {word!r} is retired, so nothing is posted there."
 
 
 def strange_names(words: Iterable[str], accounts: Collection[str]) -> Iterator[str]:

@@ -26,7 +26,7 @@ def check_endpoints(tree: Mapping[str, Any], built: Mapping[str, Any], reachable
     for name, endpoint in built["endpoints"].items():
         trail: Trail = ("endpoints", name)
         _secrets(endpoint, trail, faults)
-        _headers((tree["endpoints"][name] or {}).get("headers"), trail, faults)
+        check_headers((tree["endpoints"][name] or {}).get("headers"), trail, faults)
         faults.take(trail, faults_of(endpoint, known))
 
 
@@ -47,7 +47,8 @@ def _secrets(endpoint: EndpointEntry, trail: Trail, faults: Faults) -> None:
                 faults.add((*trail, "secret"), str(error), "Make one: echo whsec_$(openssl rand -base64 32)")
 
 
-def _headers(given: object, trail: Trail, faults: Faults) -> None:
+def check_headers(given: object, trail: Trail, faults: Faults) -> None:
+    """Add the headers that are secrets by their names, and stand in the file."""
     for name, value in given.items() if isinstance(given, dict) else ():
         if _SECRET_HEADER.search(str(name)) and isinstance(value, str) and not isinstance(value, Given):
             problem = "is a secret by its name, and stands in the file itself; got '***'"

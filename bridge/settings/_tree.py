@@ -8,10 +8,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from bridge.core.errors import Fault
 from bridge.core.mistakes import nearest
+from bridge.settings._files import Stamp, content, stamp
+from bridge.settings._yaml import read_yaml
 
 Trail = tuple[str | int, ...]
 _REFERENCE = frozenset({"env", "file"})
@@ -38,11 +38,13 @@ class Fetched(Given):
 class Faults:
     """Gathers faults, at most one for each path: what is wrong further up or earlier hides what follows from it.
 
-    With `without_secrets` nothing is said of secrets that are not at hand, nor of whatever stands for them.
+    With `without_secrets` nothing is said of secrets that are not at hand, nor of whatever stands for them. `files` are
+    those that were looked at, each as it was before that.
     """
 
     def __init__(self, *, without_secrets: bool = False) -> None:
         self.all: list[Fault] = []
+        self.files: dict[Path, Stamp] = {}
         self._paths: set[str] = set()
         self._without_secrets = without_secrets
         self._unset: set[str] = set()
@@ -54,6 +56,11 @@ class Faults:
         if field not in self._paths and not stands_in:
             self._paths.add(field)
             self.all.append(Fault(field, problem, remedy))
+
+    def look_at(self, file: Path) -> Path:
+        """Note that a file is about to be read, and return it."""
+        self.files.setdefault(file, stamp(file))
+        return file
 
     def add_unset(self, path: Trail, problem: str, remedy: str) -> None:
         """Note that what a reference refers to is not there."""
@@ -96,43 +103,14 @@ def dotted(path: Trail) -> str:
 
 def parse(text: str, faults: Faults, file: str = "bridge.yaml") -> dict[str, Any]:
     """Parse the text of a configuration file; anything but one mapping, and a key that is there twice, is a fault."""
-    loader = yaml.SafeLoader(text)
-    try:
-        node = loader.get_single_node()
-        for key, first, again in _twice(node, set()):
-            faults.add(
-                (f"{file} line {again}",), f"the key {key} is there already, on line {first}", "Keep one of the two."
-            )
-        tree = loader.construct_document(node) if node else {}
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{file} line {mark.line + 1}" if mark else file
-        faults.add((where,), f"is not YAML: {getattr(error, 'problem', None) or 'unreadable'}", "Mend that line.")
-        return {}
-    finally:
-        loader.dispose()
+    tree, flaws = read_yaml(text)
+    for flaw in flaws:
+        where = f"{file} line {flaw.line}" if flaw.line else file
+        faults.add((where,), flaw.problem, flaw.remedy)
     if tree is None or isinstance(tree, dict):
         return tree or {}
     faults.add((file,), "must be a mapping of sections", "Begin with a section, such as partners:")
     return {}
-
-
-def _twice(node: yaml.Node | None, done: set[int]) -> Iterator[tuple[str, int, int]]:
-    """Yield each key that stands twice in one mapping, with the lines of the first and of the other."""
-    if node is None or id(node) in done:
-        return
-    done.add(id(node))
-    if isinstance(node, yaml.MappingNode):
-        seen: dict[str, int] = {}
-        for key, value in node.value:
-            name, line = str(key.value), key.start_mark.line + 1
-            if name in seen and name != "<<":
-                yield name, seen[name], line
-            seen.setdefault(name, line)
-            yield from _twice(value, done)
-    elif isinstance(node, yaml.SequenceNode):
-        for value in node.value:
-            yield from _twice(value, done)
 
 
 def override(tree: dict[str, Any], environ: Mapping[str, str], sections: Iterable[str], faults: Faults) -> None:
@@ -187,10 +165,10 @@ def _value(name: str, parts: list[str], environ: Mapping[str, str], faults: Faul
             faults.add((name,), f"is set, and so is {name.removesuffix('_FILE')}", "Set one of the two.")
         return {"file": text}, [*parts[:-1], parts[-1].removesuffix("_file")]
     if text.startswith(("[", "{")):
-        try:
-            return _given(yaml.safe_load(text)), parts
-        except yaml.YAMLError:
-            faults.add((name,), "begins like YAML but is none", "Write it as [a, b] or {key: value}.")
+        value, flaws = read_yaml(text)
+        if not flaws:
+            return _given(value), parts
+        faults.add((name,), f"begins like YAML, but {flaws[0].problem}", "Write it as [a, b] or {key: value}.")
     return Given(text), parts
 
 
@@ -260,7 +238,7 @@ def _fetch(
         state = "is empty" if name in environ else "is not set"
         faults.add_unset(path, f"the environment variable {name} {state}", f"Set {name} to the secret.")
     else:
-        text, problem = _read(folder / str(reference["file"]))
+        text, problem = _read(faults.look_at(folder / str(reference["file"])))
         if text.strip():
             return Fetched(text)
         faults.add_unset(
@@ -281,11 +259,10 @@ def fetched(node: object) -> Iterator[str]:
 def _read(file: Path) -> tuple[str, str]:
     """Return a secret file's text without its last line ends, and what was wrong."""
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_SECRET_BYTES + 1)
-        if len(content) > _MAX_SECRET_BYTES:
+        found = content(file, _MAX_SECRET_BYTES + 1)
+        if len(found) > _MAX_SECRET_BYTES:
             return "", "is too large for a secret"
-        return content.decode().rstrip("\r\n"), ""
+        return found.decode().rstrip("\r\n"), ""
     except OSError as error:
         return "", f"cannot be read: {error.strerror}"
     except ValueError:

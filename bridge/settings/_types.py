@@ -18,6 +18,7 @@ from bridge.core.endpoint_fields import EndpointFields
 from bridge.core.rules import DeliverRules, Limits, MediaRules, PublishRules, Retention, RetryRules, Secrets, WatchRules
 from bridge.core.targets import WEB_PORTS, Reachable
 from bridge.core.units import Duration, Size
+from bridge.settings._files import Stamp
 
 Scope = Literal["publish", "read", "admin"]
 
@@ -105,6 +106,14 @@ class Database:
             "a second. PostgreSQL only."
         ),
     ] = True
+    ephemeral: Annotated[
+        bool,
+        Field(
+            description="Whether bridge may keep its file where a Kubernetes pod loses it: in an emptyDir, in memory, "
+            "or in the container itself. Otherwise it does not start there, because what it has acknowledged would be "
+            "gone with the pod. SQLite only."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,6 +140,13 @@ class AccountEntry:
     id: Annotated[str | None, Field(min_length=1, description="The partner's id of the account.")] = None
     platform: Annotated[str | None, Field(min_length=1, description="The network; goes with username.")] = None
     username: Annotated[str | None, Field(min_length=1, description="The name there; goes with platform.")] = None
+    retired: Annotated[
+        bool,
+        Field(
+            description="Whether the account is no longer used: nobody is asked to reconnect it, nothing new is posted "
+            "to it, and what waits for it is rejected."
+        ),
+    ] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -179,6 +195,39 @@ class Log:
     ] = "auto"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tracing:
+    """Spans of what becomes of an event, exported for OpenTelemetry; needs the extra `otel`."""
+
+    enabled: Annotated[bool, Field(description="Whether anything is traced.")] = False
+    collector: Annotated[
+        str | None,
+        Field(
+            description="Where spans go, by OTLP over HTTP: http://HOST:4318, to which /v1/traces is added. Left out: "
+            "as OTEL_EXPORTER_OTLP_ENDPOINT says, else http://localhost:4318."
+        ),
+    ] = None
+    headers: Annotated[
+        Mapping[str, str], Field(description="Sent with the spans, such as a key; a value may be a secret.")
+    ] = field(default_factory=dict, repr=False)
+    service_name: Annotated[
+        str | None,
+        Field(min_length=1, description="What bridge is called there. Left out: OTEL_SERVICE_NAME, else bridge."),
+    ] = None
+    sample: Annotated[
+        float,
+        Field(
+            ge=0,
+            le=1,
+            description="The part of the traces that is exported, of those that begin here. One that a request brings "
+            "along is exported when its traceparent says sampled.",
+        ),
+    ] = 1.0
+    partners: Annotated[
+        bool, Field(description="Whether partners are sent the traceparent, too: it tells them nothing but random ids.")
+    ] = False
+
+
 @dataclass(frozen=True, slots=True)
 class Entry:
     """A configured partner or source: its kind, and what the kind's own type made of the rest."""
@@ -204,7 +253,8 @@ class Kinds:
 class Settings:
     """The whole configuration, checked. `secrets` are all its secret values, for the redactor; `path` is its file.
 
-    `warnings` are sentences on whatever it opens up or leaves useless.
+    `warnings` are sentences on whatever it opens up or leaves useless. `files` are all that were read for it, that of
+    each secret too, as each was then.
     """
 
     server: Server = field(default_factory=Server)
@@ -223,9 +273,11 @@ class Settings:
     network: Reach = field(default_factory=Reach)
     retention: Retention = field(default_factory=Retention)
     log: Log = field(default_factory=Log)
+    tracing: Tracing = field(default_factory=Tracing)
     warnings: tuple[str, ...] = ()
     secrets: tuple[str, ...] = field(default=(), repr=False)
     path: Path | None = None
+    files: Mapping[Path, Stamp] = field(default_factory=dict, repr=False, compare=False)
 
 
 SECTIONS: dict[str, type] = {
@@ -240,6 +292,7 @@ SECTIONS: dict[str, type] = {
     "network": Reach,
     "retention": Retention,
     "log": Log,
+    "tracing": Tracing,
 }
 """Sections that are one mapping -> their type."""
 
@@ -249,5 +302,6 @@ NAMED: dict[str, type] = {"accounts": AccountEntry, "endpoints": EndpointEntry}
 ORDER = (
     "server", "database", "tokens", "partners", "accounts", "sources", "endpoints",
     "publish", "watch", "retry", "deliver", "media", "limits", "network", "retention", "log",
+    "tracing",
 )  # fmt: skip
 """All sections, in the order of the reference."""

@@ -73,6 +73,7 @@ class Sockets:
         self._workspaces, self._receive, self._metrics, self._clock = tuple(workspaces), receive, metrics, clock
         self._first_pause, self._stopping, self._taking = first_pause, False, 0
         self._lines: dict[str, Line] = {}
+        self._met = {workspace.name: asyncio.Event() for workspace in self._workspaces}
         self._keepers: list[asyncio.Task[None]] = []
         self._answers: set[asyncio.Task[None]] = set()
         self._retiring: set[asyncio.Task[None]] = set()
@@ -85,6 +86,12 @@ class Sockets:
     def start(self) -> None:
         """Begin to connect, without waiting for it."""
         self._keepers = [asyncio.create_task(self._keep(workspace)) for workspace in self._workspaces]
+
+    async def met(self, limit: timedelta) -> None:
+        """Wait until each workspace has had a connection, so long at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(limit.total_seconds()):
+                await asyncio.gather(*(met.wait() for met in self._met.values()))
 
     def refuse(self) -> None:
         """Take nothing new from now on, and hang up once nothing is owed, so that Slack uses another process."""
@@ -148,6 +155,7 @@ class Sockets:
         if before:
             before.followed.set()
             self._retire(before, _OWED_S)
+        self._met[line.name].set()
         self._metrics.socket(line.name, connected=True)
         log.info("socket.connected", source=line.name)
         try:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import DBAPIError
 
 from bridge.core.errors import StoreError
+from bridge.core.restoring import Restore
 from bridge.ports import Due
 
 
@@ -22,6 +23,8 @@ class Database(Protocol):
     dialect: Dialect
     shared: bool
     """Whether other processes may work on it at the same time."""
+    restored: Restore | None
+    """When it was put back from a copy the last time."""
 
     def clock(self) -> datetime:
         """Return the time that leases go by: the same for all processes."""

@@ -100,7 +100,8 @@ def due_deliveries(lane: Lane) -> ClauseElement:
     told, own, made = outbound_events.c, deliveries.c, outbound_bodies.c
     born = select(endpoints.c.created_at).where(endpoints.c.name == own.destination)
     return (
-        select(*DELIVERIES.columns, func.coalesce(made.body, told.body), told.created_at, born.scalar_subquery())
+        select(*DELIVERIES.columns, func.coalesce(made.body, told.body), told.created_at, told.traceparent)
+        .add_columns(born.scalar_subquery())
         .select_from(deliveries)
         .join(outbound_events, told.id == own.outbound_id)
         .outerjoin(outbound_bodies, and_(made.outbound_id == own.outbound_id, made.format == own.format))
@@ -146,9 +147,9 @@ class Lanes:
         return [self._claimed(row, until) for row in rows]
 
     def _claimed(self, row: Row, until: int) -> ClaimedDelivery:
-        body, told_at, born_at = row[-3:]
+        body, told_at, traceparent, born_at = row[-4:]
         born = from_micros(born_at) if born_at is not None else None
-        return ClaimedDelivery(self._taken(row, until), body, from_micros(told_at), born)
+        return ClaimedDelivery(self._taken(row, until), body, from_micros(told_at), born, traceparent)
 
     def _find(self, unit: Unit, claim: LaneClaim, clock: int) -> list[Row]:
         """Select what there is room for, the same for all in line; what some leave over is for the next claim."""

@@ -12,7 +12,7 @@ from sqlalchemy.sql import insert
 from bridge.core.errors import StoreError
 from bridge.store._tables import metadata
 
-HEAD = "0001"
+HEAD = "0002_since_0001"
 """The newest revision in `migrations/versions`.
 
 `0003_since_0002` says that bridge of revision 0002 still works with it: so processes of both releases run side by side

@@ -3,6 +3,7 @@
 What differs by engine is here: how others are kept out, how many rows go in at once, and what text an engine can keep.
 """
 
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -16,11 +17,13 @@ from sqlalchemy.exc import DBAPIError
 from bridge.core.errors import StoreError
 from bridge.store._tables import leases
 from bridge.store._wal import WriteAheadLog
-from bridge.store.postgresql import dsn_of, prepare, refuse_encoding, without_values
+from bridge.store.postgresql import ISOLATION, dsn_of, prepare, refuse_encoding, without_values
 from bridge.store.sqlite import FileLock, engine_of, located
 
 _ALIVE_S = 30
 """A session in which nothing was done for so long is one that a proxy keeps: bridge looks for work each second."""
+_LEAVES_S = 0.5
+"""The session of a process that has just ended is there for a moment more."""
 
 Row = tuple[Any, ...]
 
@@ -119,8 +122,8 @@ class _File:
 
 
 @contextmanager
-def held_server(url: str) -> Iterator[Side]:
-    """Take a database of PostgreSQL on which no bridge works.
+def held_server(url: str, *, alone: bool = False) -> Iterator[Side]:
+    """Take a database of PostgreSQL on which no bridge works; `alone`: and nobody else with the same role.
 
     Raises:
         StoreError: one does, or it cannot be reached.
@@ -133,8 +136,9 @@ def held_server(url: str) -> Iterator[Side]:
         pool_size=1,
         max_overflow=0,
         hide_parameters=True,
+        isolation_level=ISOLATION,
     )
-    side = _Server(dsn, engine)
+    side = _Server(dsn, engine, alone=alone)
     try:
         side.refuse_users()
         yield side
@@ -152,8 +156,9 @@ def _shown(dsn: str) -> str:
 class _Server:
     """A database of PostgreSQL."""
 
-    def __init__(self, dsn: str, engine: Engine) -> None:
+    def __init__(self, dsn: str, engine: Engine, *, alone: bool) -> None:
         self._dsn = dsn
+        self._alone = alone
         self._engine = engine
 
     def __str__(self) -> str:
@@ -189,15 +194,22 @@ class _Server:
 
     def refuse_users(self) -> None:
         """Refuse a database on which a bridge works: it is connected, or has a lease; or one that is not in UTF-8."""
+        deadline = time.monotonic() + _LEAVES_S
+        while (sessions := self._sessions()) and self._alone and time.monotonic() < deadline:
+            time.sleep(0.05)
         with self.reading() as connection:
             refuse_encoding(connection)
-            sessions, now = connection.execute(_USERS, {"alive": _ALIVE_S}).one()
+            now = connection.scalar(text("SELECT clock_timestamp()"))
             until = inspect(connection).has_table(leases.name) and connection.scalar(select(func.max(leases.c.until)))
         if sessions:
-            raise StoreError(f"{self} is in use by a running bridge ({sessions} connections); stop every one of them")
+            raise StoreError(f"{self} is in use by a running bridge ({sessions} sessions); stop every one of them")
         if until and until > now:
             killed = f"one that was killed counts until {until:%H:%M:%S} UTC"
             raise StoreError(f"{self} is in use by a running bridge; stop every one of them ({killed})")
+
+    def _sessions(self) -> int:
+        with self.reading() as connection:
+            return int(connection.scalar(_USERS, {"alive": _ALIVE_S, "alone": self._alone}) or 0)
 
     def settle(self) -> None:
         """Let the planner know at once what came; the server itself looks only after a minute."""
@@ -205,9 +217,11 @@ class _Server:
             connection.execute(text("ANALYZE"))
 
 
+# A bridge is called as its URL says. What another role does, such as a monitor's, is none of a bridge.
 _USERS = text(
-    "SELECT count(*), clock_timestamp() FROM pg_stat_activity WHERE datname = current_database() "
-    "AND application_name = 'bridge' AND state_change > clock_timestamp() - make_interval(secs => :alive)"
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND pid != pg_backend_pid() "
+    "AND (application_name = 'bridge' OR (:alone AND usename = current_user)) "
+    "AND state_change > clock_timestamp() - make_interval(secs => :alive)"
 )
 
 

@@ -31,6 +31,7 @@ from bridge.core.model import (
     SourceObject,
     Write,
 )
+from bridge.core.restoring import Restore
 from bridge.ports import (
     Acceptance,
     Accepted,
@@ -116,6 +117,11 @@ class SqlStore:
     def shared(self) -> bool:
         """See `bridge.ports.Store.shared`."""
         return self._database.shared
+
+    @property
+    def restored(self) -> Restore | None:
+        """See `bridge.ports.Store.restored`."""
+        return self._database.restored
 
     async def start(self) -> None:
         """Start the writer, and hear what other processes do."""
@@ -325,9 +331,9 @@ class SqlStore:
         """See `bridge.ports.Store.endpoints`."""
         return await self._read(self._reads.endpoints)
 
-    async def counts(self, now: datetime) -> Counts:
+    async def counts(self, now: datetime, partners: Collection[str]) -> Counts:
         """See `bridge.ports.Store.counts`; commands, deliveries and lookups count when due by `now`."""
-        return await self._read(self._counting.counts, now)
+        return await self._read(self._counting.counts, now, partners)
 
     async def next_due(self) -> datetime | None:
         """See `bridge.ports.Store.next_due`; a command of a held key counts from the end of the hold."""

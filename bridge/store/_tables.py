@@ -58,6 +58,7 @@ posts = Table(
     column("wanted_at", Instant),
     column("caller_id", null=True),
     column("correlation", null=True),
+    column("traceparent", null=True, fixed=True),
     column("partner_id", null=True),
     column("state", Word(PostState)),
     column("raw_status", null=True),
@@ -241,6 +242,7 @@ lookups = Table(
     column("wanted", JsonText),
     column("due_at", Instant),
     column("created_at", Instant, fixed=True),
+    column("traceparent", null=True, fixed=True),
     column("state", Word(WorkState)),
     column("attempts", Integer),
     column("reason", Word(FailureReason), null=True),
@@ -283,6 +285,7 @@ outbound_events = Table(
     column("endpoint"),
     column("post_id", null=True),
     column("event_id", null=True),
+    column("traceparent", null=True),
 )
 Index("outbound_subject", outbound_events.c.subject, outbound_events.c.sequence, unique=True)
 Index("outbound_created", outbound_events.c.created_at)
@@ -379,18 +382,16 @@ replays = Table(
     column("version", Integer),
 )
 
-leases = Table(
-    "leases",
-    metadata,
-    column("name", primary=True),
-    column("holder"),
-    column("until", Instant),
-)
+leases = Table("leases", metadata, column("name", primary=True), column("holder"), column("until", Instant))
 
 meters = Table(
-    "meters",
+    "meters", metadata, column("name", primary=True), column("free_at", Instant), column("wanted_until", Instant)
+)
+
+restores = Table(
+    "restores",
     metadata,
-    column("name", primary=True),
-    column("free_at", Instant),
-    column("wanted_until", Instant),
+    column("taken_at", Instant, primary=True),
+    column("reconciled_at", Instant, null=True),
+    column("floor", Integer, null=True),
 )

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any, TypeVar
 
 import psycopg
@@ -25,10 +26,12 @@ from sqlalchemy import Connection, Dialect, Engine, ExceptionContext, create_eng
 from sqlalchemy.exc import DBAPIError
 
 from bridge.core.database_urls import UnreadableUrl, read_url
-from bridge.core.errors import StoreBusy, StoreError, StoreFull
+from bridge.core.errors import StoreAway, StoreBusy, StoreError, StoreFull
+from bridge.core.restoring import Restore
 from bridge.ports import Due
 from bridge.store._arrays import KINDS, text_as_kept
 from bridge.store._engine import Clash
+from bridge.store._restoring import last, pending, reconcile
 from bridge.store._schema import is_usable, make_current
 
 log = structlog.get_logger("bridge")
@@ -36,6 +39,7 @@ log = structlog.get_logger("bridge")
 Answer = TypeVar("Answer")
 
 _CHANNEL = "bridge"
+ISOLATION = "READ COMMITTED"  # A role or a database may have another default; locked rows are read as they are.
 _SCHEMA_LOCK = 0x6272_6964_6765
 """The advisory lock of whoever changes the schema: "bridge" in ASCII."""
 _HEARD_EVERY_S = 0.05
@@ -65,6 +69,8 @@ _PLANS = "-c enable_seqscan=off -c jit=off"
 """Every statement that is run often has its index. A plan that was made while a table was small, or before the server
 had counted its rows, would go through all of it for as long as the plan is kept."""
 
+_TRANSIENT = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
+_SLOW = (*_TRANSIENT, errors.QueryCanceled, errors.IdleInTransactionSessionTimeout)
 _MEANINGS: tuple[tuple[type[psycopg.Error], type[StoreError | Clash]], ...] = (
     (errors.UniqueViolation, Clash),
     (errors.DiskFull, StoreFull),
@@ -72,11 +78,11 @@ _MEANINGS: tuple[tuple[type[psycopg.Error], type[StoreError | Clash]], ...] = (
     # that took too long may be anybody's, but to run each alone could take as long for each.
     (errors.ProgramLimitExceeded, StoreError),
     (errors.StatementTooComplex, StoreError),
-    (psycopg.OperationalError, StoreBusy),
-    (errors.ReadOnlySqlTransaction, StoreBusy),
-    (errors.IdleInTransactionSessionTimeout, StoreBusy),
+    *((kind, StoreBusy) for kind in _SLOW),
+    # Whatever else is the server's condition: it was not reached, it lets nobody in, or it only copies another.
+    (psycopg.OperationalError, StoreAway),
+    (errors.ReadOnlySqlTransaction, StoreAway),
 )
-_TRANSIENT = (errors.DeadlockDetected, errors.SerializationFailure, errors.LockNotAvailable)
 _LOST = (
     errors.ReadOnlySqlTransaction,
     errors.IdleInTransactionSessionTimeout,
@@ -127,13 +133,14 @@ class PostgresDatabase:
         self._name = os.urandom(8).hex()
         self._notified_at = 0.0
         self._time: tuple[datetime, float] | None = None
-        self._writer = self._engine("BEGIN", connections=1)
+        self._writer = self._engine(f"BEGIN ISOLATION LEVEL {ISOLATION}", connections=1)
         self._reader = self._engine("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", connections=readers)
         self.dialect: Dialect = self._writer.dialect
         try:
-            with explained(self._dsn):
+            with explained(self._dsn), _plain(url) as engine:
                 self._check()
-                _prepare(url, create=create)
+                prepare(engine, create=create)
+                self.restored = _begin(engine)
         except BaseException:
             self.close()
             raise
@@ -253,15 +260,28 @@ def migrate_postgresql(url: str) -> bool:
     Raises:
         StoreError: as `PostgresDatabase`.
     """
-    with explained(dsn_of(url, limits=False)):
-        return _prepare(url, create=True)
+    with explained(dsn_of(url, limits=False)), _plain(url) as engine:
+        return prepare(engine, create=True)
 
 
-def _prepare(url: str, *, create: bool) -> bool:
-    """Bring the tables up to date, however long that takes, or whoever does it already."""
-    engine = create_engine("postgresql+psycopg://", creator=lambda: psycopg.connect(dsn_of(url, limits=False)))
+def _begin(engine: Engine) -> Restore | None:
+    """Bring a database that was put back into the state that work begins with, which one process does; see `last`."""
+    with engine.begin() as connection:
+        if pending(connection) is not None:
+            connection.execute(select(func.pg_advisory_xact_lock(_SCHEMA_LOCK)))
+        reconciled, restored = reconcile(connection), last(connection)
+    if reconciled is not None:
+        reconciled.tell()
+    return restored
+
+
+@contextmanager
+def _plain(url: str) -> Iterator[Engine]:
+    """Make an engine for what may take long, also because others do it already."""
+    connect = partial(psycopg.connect, dsn_of(url, limits=False))
+    engine = create_engine("postgresql+psycopg://", creator=connect, isolation_level=ISOLATION)
     try:
-        return prepare(engine, create=create)
+        yield engine
     finally:
         engine.dispose()
 

@@ -9,7 +9,7 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
@@ -32,6 +32,7 @@ from bridge.core.errors import StoreBusy, StoreError, StoreFull
 from bridge.core.model import WorkState
 from bridge.ports import Due
 from bridge.store._engine import Clash
+from bridge.store._restoring import last, reconcile
 from bridge.store._schema import is_usable, make_current
 from bridge.store._tables import commands, deliveries, in_state, leases, lookups, messages
 from bridge.store._wal import LONG, WriteAheadLog
@@ -163,6 +164,9 @@ class SqliteDatabase:
             held = messages.c.lease_until.is_not(None)
             connection.execute(update(messages).where(held).values(lease_until=null()))
             connection.execute(delete(leases))
+            reconciled, self.restored = reconcile(connection), last(connection)
+        if reconciled is not None:
+            reconciled.tell()
 
 
 def migrate_sqlite(url: URL) -> bool:
@@ -295,6 +299,7 @@ class FileLock:
             file = os.open(lock_path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
         except OSError as error:
             raise StoreError(f"cannot open the lock file {lock_path}: {error.strerror}") from error
+        own(file, self._path)
         deadline = time.monotonic() + wait_s
         while not _try_lock(file):
             if time.monotonic() >= deadline:
@@ -311,6 +316,17 @@ class FileLock:
         if self._file is not None:
             os.close(self._file)
             self._file = None
+
+
+def own(file: int | Path, path: Path) -> None:
+    """Let a file belong to whom the database, or else its folder, belongs to: root may work for a service that is not.
+
+    SQLite itself does so with its log.
+    """
+    owner = (path if path.exists() else path.parent).stat()
+    with suppress(PermissionError):
+        if os.stat(file).st_uid != owner.st_uid:  # noqa: PTH116  # It may be an open file.
+            os.chown(file, owner.st_uid, owner.st_gid)
 
 
 def _try_lock(file: int) -> bool:

@@ -85,7 +85,8 @@ def _app(web: Web, operations: Iterable[Operation]) -> Edge:
     handlers = {**_HANDLERS, "openapi": openapi}
     routes = [Route(one.path, _endpoint(web, one, handlers), methods=_methods(one)) for one in operations]
     # The edge answers every error itself, so Starlette's own two layers for that would only cost time.
-    return Edge(Router(routes=routes, redirect_slashes=False), web.metrics, web.writes_off)
+    router, probes = Router(routes=routes, redirect_slashes=False), [one.path for one in ADMIN]
+    return Edge(router, web.metrics, web.writes_off, spans=web.spans, untraced=probes)
 
 
 def _endpoint(web: Web, operation: Operation, handlers: Mapping[str, Handler]) -> ASGIApp:

@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
 from starlette.types import Receive, Scope, Send
@@ -21,6 +21,9 @@ from bridge.ports import Clock, Store
 from bridge.web._body import read_body
 from bridge.web._query import Query
 
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
+
 JSON = b"application/json"
 Headers = tuple[tuple[bytes, bytes], ...]
 
@@ -30,6 +33,10 @@ class Health(Protocol):
 
     async def ready(self) -> Mapping[str, str]:
         """Name each failed check and say why; empty when work may come."""
+        ...
+
+    def config(self) -> Mapping[str, object]:
+        """Say what keeps a changed configuration from being that which runs; empty when nothing does."""
         ...
 
     def live(self) -> bool:
@@ -44,6 +51,7 @@ class Web:
     `public_url` is the address that senders use, without a path (None: what they asked for); `max_body` bounds a
     request, in bytes. `with_admin` puts the probes and metrics on the public listener too. `writes_off` names the
     partners that are told nothing: every answer says so. `key_set` are the public keys that verify v1a signatures.
+    `ephemeral` says that the database may be lost with the pod. `spans` is None where nothing is traced.
     """
 
     ingest: Ingest
@@ -60,7 +68,9 @@ class Web:
     health: Health
     with_admin: bool
     writes_off: tuple[str, ...] = ()
+    ephemeral: bool = False
     key_set: Mapping[str, Any] = field(default_factory=lambda: {"keys": []})
+    spans: "Spans | None" = None
 
 
 def dump(value: Any) -> bytes:

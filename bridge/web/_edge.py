@@ -4,11 +4,11 @@ A problem document (RFC 9457): `{"type": "urn:bridge:problem:invalid_request", "
 "status": 422, "detail": "...", "errors": [{"field", "problem", "remedy"}]}`, with more members where they help.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import timedelta
 from math import ceil
 from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.exceptions import HTTPException
 from starlette.routing import BaseRoute, Route, Router
@@ -18,8 +18,12 @@ from bridge.core.errors import Conflict, Problem, StoreError, storage_problem
 from bridge.core.signing import Unverified
 from bridge.flows import log
 from bridge.metrics import OTHER, Metrics
+from bridge.tracing import enter
 from bridge.web._body import Disconnected
 from bridge.web._call import Answer, Headers, dump
+
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
 
 PROBLEM = b"application/problem+json"
 _SECURITY: Headers = ((b"x-content-type-options", b"nosniff"), (b"cache-control", b"no-store"))
@@ -36,10 +40,20 @@ _REFUSALS = {
 class Edge:
     """Answers what the app raises, adds the headers that every answer has, counts and logs.
 
-    `writes_off` names the partners that are told nothing; every answer names them in `Bridge-Writes-Off`.
+    `writes_off` names the partners that are told nothing; every answer names them in `Bridge-Writes-Off`. `spans`
+    traces requests, but none to a path in `untraced`; None where nothing is traced.
     """
 
-    def __init__(self, app: Router, metrics: Metrics, writes_off: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        app: Router,
+        metrics: Metrics,
+        writes_off: Sequence[str] = (),
+        *,
+        spans: "Spans | None" = None,
+        untraced: Collection[str] = (),
+    ) -> None:
+        self._spans, self._untraced = spans, frozenset(untraced)
         self._app, self._metrics, self._log = app, metrics, log.bind()
         self._plain = {(route.path, method): route for route in _plain(app.routes) for method in route.methods or ()}
         off = ", ".join(writes_off).encode()
@@ -54,6 +68,17 @@ class Edge:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        # The task of a request that came with another one begins as that one's.
+        enter(None)
+        if self._spans is None or scope["path"] in self._untraced:
+            await self._serve(scope, receive, send)
+        else:
+            with self._spans.request(scope["method"], scope["scheme"], scope["headers"]) as span:
+                status = await self._serve(scope, receive, send)
+                span.served(_route(scope), scope["method"], status)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> int:
+        """Answer a request, and return with what status; 0 when whoever asked is gone."""
         # Starlette's routes then raise what they cannot answer, instead of answering in plain text.
         scope["app"] = self._app
         watched = _Watched(send, self._headers)
@@ -61,7 +86,7 @@ class Edge:
         try:
             await self._route(scope)(scope, receive, watched)
         except Disconnected:
-            return
+            return 0
         except Exception as error:  # The outermost step: whatever happened, the caller gets an answer.
             if watched.status:
                 raise
@@ -69,6 +94,7 @@ class Edge:
         finally:
             if watched.status:
                 self._count(scope, watched.status, perf_counter() - started)
+        return watched.status
 
     def _route(self, scope: Scope) -> ASGIApp:
         """Return what answers: of a path without placeholders it is known without trying one route after another."""

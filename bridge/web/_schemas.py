@@ -10,6 +10,7 @@ from bridge.core.events import EVENT_TYPES
 from bridge.core.formats import FORMATS
 from bridge.core.model import AccountState, AttemptOutcome, CommandKind, Intent, PostState, WorkState
 from bridge.core.request import EDITABLE, FIELDS
+from bridge.core.states import RETIRED
 from bridge.web._timeline import KINDS
 
 Schema = Mapping[str, Any]
@@ -264,7 +265,7 @@ SCHEMAS: Mapping[str, Schema] = {
     ),
     "Account": _object(
         "id", "partner", "name", "platform", "state", "causes",
-        id=TEXT, partner=TEXT, name=TEXT, platform=TEXT, username=TEXT, state=word(AccountState),
+        id=TEXT, partner=TEXT, name=TEXT, platform=TEXT, username=TEXT, state=word((*AccountState, RETIRED)),
         causes=_many(ref("Cause")),
     ),
     "Accounts": _list(ref("Account")),
@@ -354,7 +355,7 @@ SCHEMAS: Mapping[str, Schema] = {
             type=word(EVENT_TYPES), family=TEXT, description=TEXT, since=TEXT, schema=_ANY, example=_ANY,
         )
     ),
-    "Probe": _object("status", status=TEXT, failing=_ANY, writes_off=_many(TEXT)),
+    "Probe": _object("status", status=TEXT, failing=_ANY, writes_off=_many(TEXT), ephemeral=TEXT, config=_ANY),
     "Problem": _object(
         "type", "title", "status", "detail", "errors",
         type=TEXT, title=TEXT, status={"type": "integer"}, detail={"type": "string", "maxLength": 249},

@@ -199,8 +199,8 @@ def told_shape(event: OutboundEvent) -> Shape:
     return {"id": event.id, "type": event.type, "created_at": event.created_at, "body": body}
 
 
-def account_shape(account: Account, name: str) -> Shape:
-    """A partner's account; `name` is ours."""
+def account_shape(account: Account, name: str, state: str) -> Shape:
+    """A partner's account; `name` is ours, and `state` what it is shown as."""
     return {
         "id": account.id,
         "partner": account.partner,
@@ -209,7 +209,7 @@ def account_shape(account: Account, name: str) -> Shape:
         "username": account.username,
         "display_name": account.display_name,
         "type": account.type,
-        "state": account.state,
+        "state": state,
         "raw_status": account.raw_status,
         "detail": account.detail or None,
         "capabilities": account.capabilities,

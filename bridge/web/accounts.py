@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 from bridge.core.holding import waits_for
 from bridge.core.model import AccountState, Cause
+from bridge.core.states import RETIRED
 from bridge.core.step import account_cause
 from bridge.flows import log
 from bridge.flows.resume import let_all_go
@@ -22,27 +23,29 @@ async def list_accounts(web: Web, call: Call) -> Answer:
     """Answer the accounts of all keys with our names, the open causes of each, and what waits."""
     query = Query(call.query, FILTERS)
     partner = query.word("partner", tuple(web.ingest.kit.partners))
-    state = query.word("state", tuple(AccountState))
+    state = query.word("state", (*AccountState, RETIRED))
     query.check()
-    name_of = web.ingest.kit.book.directory.name_of
+    directory = web.ingest.kit.book.directory
     causes = await web.store.causes()
     waiting = await _waiting(web.store, call)
     items = []
     for account in await web.store.accounts():
-        name = name_of(account.partner, account.id)
-        wanted = partner in (None, account.partner) and state in (None, account.state)
+        name, shown = directory.name_of(account.partner, account.id), directory.shown(account)
+        wanted = partner in (None, account.partner) and state in (None, shown)
         if wanted and may_see_account(account.partner, account.id, name, call.allowed):
             cause = causes.get(account_cause(account.partner, account.id))
             opened = [_shape(web, cause, waiting)] if cause is not None and cause.open else []
-            items.append(account_shape(account, name) | {"causes": opened})
+            items.append(account_shape(account, name, shown) | {"causes": opened})
     return Answer.json(listed(items))
 
 
 async def reconnect_account(web: Web, call: Call) -> Answer:
     """Answer an address where a person reconnects an account."""
     account, link = await web.actions.reconnect_link(call.param("id"), call.allowed)
-    name = web.ingest.kit.book.directory.name_of(account.partner, account.id)
-    return Answer.json({"url": link.url, "expires_at": link.expires_at, "account": account_shape(account, name)})
+    directory = web.ingest.kit.book.directory
+    name = directory.name_of(account.partner, account.id)
+    shape = account_shape(account, name, directory.shown(account))
+    return Answer.json({"url": link.url, "expires_at": link.expires_at, "account": shape})
 
 
 async def list_causes(web: Web, call: Call) -> Answer:

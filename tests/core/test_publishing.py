@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from bridge.core.errors import FailureClass, FailureReason
 from bridge.core.model import AccountState, AttemptOutcome, CommandKind, PostState, Receipt, TargetState, WorkState
-from bridge.core.publishing import ended_attempt, fail, park_for_account, prepare, start, succeed
+from bridge.core.parting import park_for_account
+from bridge.core.publishing import ended_attempt, fail, prepare, start, succeed
 from bridge.core.retry import most_tries
 from bridge.core.rules import PublishRules, WatchRules
 from tests.core.builders import (

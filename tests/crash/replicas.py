@@ -77,6 +77,11 @@ class Replica:
         assert self._process is not None
         self._process.send(number)
 
+    async def stand_still(self) -> None:
+        """Stop the process, whole, until it is sent SIGCONT."""
+        assert self._process is not None
+        await asyncio.to_thread(self._process.stand_still)
+
     async def end(self, number: int = signal.SIGTERM) -> int:
         """Send a signal and wait for the end; says how it ended."""
         self.url, process, self._process = "", self._process, None

@@ -20,8 +20,10 @@ from typing import Any
 import orjson
 
 from bridge import app
+from bridge.app import _service
 from bridge.cli import serve
 from bridge.partners.genviral import Genviral
+from bridge.partners.posteverywhere import PostEverywhere
 
 FEEDS = timedelta(milliseconds=100)
 LOOKS = (timedelta(), timedelta(seconds=1))
@@ -82,9 +84,9 @@ def run(config: str, log: str, kill: str) -> int:
     file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(file, 1)
     os.dup2(file, 2)
-    Genviral.looks = LOOKS
-    fuse, build = Fuse(kill), app.build
-    app.build = lambda *args, **kwargs: look_often(fuse.fit(build(*args, **kwargs)))
+    Genviral.looks = PostEverywhere.looks = LOOKS
+    fuse, build = Fuse(kill), _service.build
+    _service.build = lambda *args, **kwargs: look_often(fuse.fit(build(*args, **kwargs)))
     return serve.run(argparse.Namespace(config=Path(config)))
 
 

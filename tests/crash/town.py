@@ -20,6 +20,7 @@ from bridge.simulator import DEMO_TOKEN, GenviralSimulator, genviral, running
 from bridge.simulator.genviral import INSTAGRAM, TIKTOK, YOUTUBE
 from bridge.simulator.receiver import Receiver
 from tests.crash.audit import query
+from tests.e2e.process import clean_environ
 from tests.slack.standin import BOT_TOKEN
 
 ROOT = Path(__file__).parents[2]
@@ -70,10 +71,9 @@ class Starter:
     """The process that others are forked from; see `tests.crash.service`."""
 
     def __init__(self) -> None:
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         command = [sys.executable, "-m", "tests.crash.service"]
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
-        self._process = subprocess.Popen(command, cwd=ROOT, env=clean | SECRETS, **pipes)
+        self._process = subprocess.Popen(command, cwd=ROOT, env=clean_environ() | SECRETS, **pipes)
 
     def start(self, *arguments: str) -> int:
         """Make a process and return its id."""

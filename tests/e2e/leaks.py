@@ -110,7 +110,8 @@ class Scene:
 
     async def settled(self) -> None:
         """Wait until every fault was met, and everything is told; what was lost is looked for longer than that."""
-        await until(f"all faults {self.simulator.faults.waiting()}", lambda: not self.simulator.faults.waiting())
+        # Some of them block the key, which is tried again after a while, longer each time.
+        await until("all faults", lambda: not self.simulator.faults.waiting(), 120)
         # Whoever never answers is held after a few tries, and what is due for it waits.
         due = "select 1 from deliveries where state = 'due' and destination != 'gone'"
         await until("an end of all work", lambda: not self.rows(due), 90)

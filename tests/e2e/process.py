@@ -5,30 +5,50 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import orjson
 import yaml
 
+from bridge.core.mounts import lost_with_pod
+
 ROOT = Path(__file__).parents[2]
 SECRETS = {"E2E_TOKEN": "e2e-token-0123456789"}
 PATIENCE_S = 30.0
+_MOUNTS = Path("/proc/self/mountinfo")
+_IN_A_POD = _MOUNTS.exists() and lost_with_pod(_MOUNTS.read_text(), str(Path(tempfile.gettempdir()).resolve()))
+
+
+def clean_environ() -> dict[str, str]:
+    """Return the environment without what would change bridge; tests that run in a pod may lose databases with it."""
+    clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
+    return clean | ({"BRIDGE_DATABASE__EPHEMERAL": "true"} if _IN_A_POD else {})
 
 
 class Process:
-    """One that runs. `log` is what it says, on both streams; `lines` are those of it that are JSON."""
+    """One that runs. `log` is what it says, on both streams; `lines` are those of it that are JSON.
+
+    `before` are words before its command, of a program that becomes it.
+    """
 
     def __init__(
-        self, log: Path, *arguments: str, environ: Mapping[str, str] = SECRETS, module: str = "bridge"
+        self,
+        log: Path,
+        *arguments: str,
+        environ: Mapping[str, str] = SECRETS,
+        module: str = "bridge",
+        before: Sequence[str] = (),
     ) -> None:
         self.log = log
-        clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
         with log.open("wb") as file:
-            command = [sys.executable, "-m", module, *arguments]
-            self._popen = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=clean | dict(environ))
+            command = [*before, sys.executable, "-m", module, *arguments]
+            # What one that is killed leaves among the temporary files goes with the test's own.
+            environ = clean_environ() | {"TMPDIR": str(log.parent)} | dict(environ)
+            self._popen = subprocess.Popen(command, stdout=file, stderr=file, cwd=ROOT, env=environ)
         self.pid = self._popen.pid
 
     @property
@@ -62,6 +82,11 @@ class Process:
         """Send a signal, if it still runs."""
         self._popen.send_signal(number)
 
+    def stand_still(self) -> None:
+        """Stop it, and return once none of its threads runs: until then one may finish what it was about to send."""
+        self.send(signal.SIGSTOP)
+        os.waitid(os.P_PID, self._popen.pid, os.WSTOPPED)
+
     def status(self) -> int:
         """Wait for the end and return the exit status."""
         return self._popen.wait(PATIENCE_S)
@@ -79,10 +104,9 @@ def running(log: Path, *arguments: str, environ: Mapping[str, str] = SECRETS) ->
 
 def run(*arguments: str, environ: Mapping[str, str] = SECRETS, **more: Any) -> subprocess.CompletedProcess[str]:
     """Run `bridge` with these arguments to its end."""
-    clean = {name: value for name, value in os.environ.items() if not name.startswith("BRIDGE_")}
     command = [sys.executable, "-m", "bridge", *arguments]
     options = {"capture_output": True, "text": True, "cwd": ROOT, "timeout": 90, **more}
-    return subprocess.run(command, check=False, env=clean | dict(environ), **options)
+    return subprocess.run(command, check=False, env=clean_environ() | dict(environ), **options)
 
 
 def write_config(folder: Path, **sections: Any) -> Path:

@@ -134,7 +134,7 @@ def test_check_takes_the_example(tmp_path: Path):
     checked = run("check", "-c", str(example), environ=environ)
 
     assert (checked.returncode, checked.stderr) == (0, "")
-    assert "The configuration is sound: 3 partner keys, 3 named accounts, 3 endpoints, 2 tokens." in checked.stdout
+    assert "The configuration is sound: 3 partner keys, 4 named accounts, 3 endpoints, 2 tokens." in checked.stdout
 
 
 def test_migrate_makes_the_database_and_then_has_nothing_to_do(tmp_path: Path):

@@ -14,6 +14,8 @@ from tests.flows.town import NOON, Town
 
 pytestmark = pytest.mark.anyio
 
+HELD_UNTIL = "bridge_partner_key_held_until_timestamp_seconds"
+
 
 class Shelf:
     """A store whose earlier reads of accounts answer later than its later ones."""
@@ -55,10 +57,12 @@ async def test_a_hold_and_a_block_that_another_process_noted_count_here_until_it
     with pytest.raises(PartnerError, match="held"):
         await client.accounts()
     assert 'bridge_partner_key_blocked{partner="gv"} 1.0' in metrics.render().decode()
+    assert metrics._registry.get_sample_value(HELD_UNTIL, {"partner": "gv"}) == hour.timestamp()
     await kit.store.record([Write(keys=(replace(key, version=key.version + 2),))])
     await kit.refresh()
     assert (await client.accounts()).accounts
     assert 'bridge_partner_key_blocked{partner="gv"} 0.0' in metrics.render().decode()
+    assert metrics._registry.get_sample_value(HELD_UNTIL, {"partner": "gv"}) == 0
 
 
 async def test_a_hold_that_is_only_known_here_stays(town: Town) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import Lane, WorkState
-from bridge.core.sealing import SealError
+from bridge.core.sealing import SealError, Unconfigured
 from bridge.flows.deliver import Deliverer
 
 pytestmark = pytest.mark.anyio
@@ -31,7 +31,7 @@ def replica(office):
     def make(*lacks):
         def sending(endpoint, now):
             if endpoint.name in lacks:
-                raise SealError("the configuration of this process has no such endpoint")
+                raise (Unconfigured if endpoint.configured else SealError)("not here")
             return office.deliverer.caller.sending(endpoint, now)
 
         first = office.deliverer

@@ -291,3 +291,10 @@ async def test_accepts_and_refusals_are_counted(metrics, town):
     await town.refusal(key="k1", caption="other")
     for outcome in ("accepted", "duplicate", "conflict"):
         assert town.metric("bridge_events_total", source="api", outcome=outcome) == 1
+
+
+async def test_an_event_that_a_fault_of_ours_refused_is_counted(metrics, town):
+    town.store.lose["accept"] = [RuntimeError("a fault")]
+    with pytest.raises(RuntimeError):
+        await town.publish()
+    assert town.metric("bridge_events_total", source="api", outcome="failed") == 1

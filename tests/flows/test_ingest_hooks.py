@@ -13,11 +13,13 @@ from bridge.core.model import Intent, PostState
 from bridge.ports import Find, Hint
 from bridge.simulator.genviral import INSTAGRAM, TIKTOK
 from bridge.sources.posteverywhere import PostEverywhereHooks
+from bridge.tracing import current, enter
 from tests.flows.town import NOON, OWN, VIDEO
 
 pytestmark = pytest.mark.anyio
 
 SECRET = "the-secret-of-the-blog"
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 GIVEN = {"title": "Holiday drops", "media": VIDEO}
 
 
@@ -170,6 +172,28 @@ async def test_a_hint_is_kept_and_followed_after_the_answer(build_town, looks):
     assert looks.hints == [Hint("gv", ("p1",), ("7",))]
     assert (event.intent, event.key, event.object_id) == (Intent.HINT, "key:e1", "p1")
     assert (answer.posts, answer.warnings, answer.reason) == ((), (), None)
+
+
+async def test_a_look_after_a_hint_is_of_no_requests_trace(build_town):
+    """A poll would read the same, and is of none either."""
+    found = []
+
+    async def look(hint: Hint) -> None:
+        found.append(current())
+
+    town = await build_town(hooks=PE, look=look)
+    enter(TRACEPARENT)
+    await hint(town)
+    await settled(town)
+    assert found == [None]
+
+
+async def test_what_comes_without_a_trace_is_of_none_though_its_task_was(build_town):
+    """The task of a request that was sent right behind another one begins as that one's."""
+    town = await build_town(hooks=a_blog())
+    enter(TRACEPARENT)
+    event = await stored(town, await send(town, **GIVEN))
+    assert event.traceparent is None
 
 
 async def test_the_same_hint_again_makes_no_call(metrics, build_town, looks):

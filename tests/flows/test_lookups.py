@@ -25,6 +25,7 @@ from bridge.ports import Acceptance, Call, Find
 from bridge.sources.notion import NotionRules
 from bridge.sources.prismic import PrismicRules
 from bridge.sources.storyblok import StoryblokRules
+from bridge.tracing import current
 from tests.flows.sender_api import SenderApi, a_sender_api
 from tests.flows.town import LOOPBACK, NOON, TIKTOK, VIDEO, Clock, Town
 from tests.sources.thin import mac, sent
@@ -144,6 +145,21 @@ async def desk(store, clock, file, shared_metrics) -> AsyncIterator[Desk]:
         taken = Taken(store)
         lookups = Lookups(kit, client, given, taken.take, RULES)
         yield Desk(kit, clock, file, api, client, given, taken, lookups)
+
+
+async def test_what_is_fetched_is_of_the_trace_that_its_event_came_in(desk):
+    context, found = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01", []
+
+    async def take(*given, **more):
+        found.append(current())
+        return await desk.taken.take(*given, **more)
+
+    await desk.wants("storyblok", {"id": "123"})
+    desk.lookups.take = take
+    [lookup] = await desk.lookups.claim(8)
+    await asyncio.create_task(desk.lookups.act(replace(lookup, traceparent=context)))
+
+    assert (found, current()) == ([context], None)
 
 
 async def test_a_story_is_fetched_and_taken(desk):

@@ -19,6 +19,7 @@ import orjson
 import yaml
 
 from bridge import app
+from bridge.app._build import Carried, metrics_for
 from bridge.core.errors import Conflict, FailureReason, StoreError
 from bridge.core.model import Post, RawRequest
 from bridge.core.redact import Redactor
@@ -26,6 +27,7 @@ from bridge.core.states import Lane
 from bridge.core.times import sortable
 from bridge.flows.configured import sync_endpoints
 from bridge.flows.ingest import Result
+from bridge.flows.wait import Waiters
 from bridge.net import NetError, Reply
 from bridge.ports import Find
 from bridge.settings import Settings, load
@@ -221,9 +223,9 @@ class Town:
         wires: Any = self.fuse.wrap("partner", self.wires, ("handle_async_request",))
         transport = _Carrier(wires)
         kept: Any = self.fuse.wrap("store", store, STORE)
-        self.bridge = app.build(
-            self.settings, kept, network, Redactor(self.settings.secrets), clock=self.clock, transport=transport
-        )
+        carried = Carried(metrics_for(self.settings, self.clock()), Waiters(kept))
+        redactor = Redactor(self.settings.secrets)
+        self.bridge = app.build(self.settings, kept, network, redactor, carried, clock=self.clock, transport=transport)
         # An id is made of the time and of chance: both must be the same when a day is played again.
         object.__setattr__(self.bridge.kit, "new_id", self._new_id)
         for partner in self.bridge.kit.partners.values():

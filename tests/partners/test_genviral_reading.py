@@ -198,6 +198,27 @@ async def test_lost_post_without_kept_bytes_is_known_by_the_post() -> None:
     assert wanted == Wanted("Holiday drops", frozenset({TIKTOK}), LATER)
 
 
+@pytest.mark.parametrize(
+    ("ids", "found", "sure"), [("ab", True, True), ("a", True, False), ("bc", True, False), ("c", False, False)]
+)
+def test_what_was_only_planned_may_have_gone_to_some_of_its_accounts(ids: str, found: bool, sure: bool) -> None:
+    wanted = Wanted("Hello", frozenset({"a", "b"}), None, planned=True)
+    data = {"caption": "Hello", "accounts": {"states": [{"account_id": one} for one in ids]}}
+    assert (wanted.matches(data), wanted.is_sure(data)) == (found, sure)
+
+
+async def test_what_was_made_after_a_restore_is_not_looked_through(
+    sim: GenviralSimulator, partner: Genviral, clock: Clock
+) -> None:
+    given = {"accounts": [TIKTOK], "caption": "Holiday drops"}
+    for name, hours in (("between", 1), ("later", 3)):
+        sim.seed_post("pending", id=name, created_at=(NOW + timedelta(hours=hours)).isoformat(), **given)
+    clock.advance(hours=4)
+    doubt = {"lost_at": (NOW + timedelta(hours=2)).isoformat(), "restored": {}}
+    found = await partner.find(command(body=b"", sent_at=NOW, progress=doubt), post())
+    assert [receipt.partner_id for receipt in found] == ["between"]
+
+
 async def test_equal_posts_are_found_oldest_first(sim: GenviralSimulator, partner: Genviral) -> None:
     given = {"accounts": [TIKTOK], "caption": "Holiday drops"}
     for n in range(150):

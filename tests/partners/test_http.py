@@ -13,13 +13,16 @@ import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.retry import parse_retry_after
+from bridge.core.traces import is_same
 from bridge.partners import _http
 from bridge.partners._budget import Budget, Pace, Priority
 from bridge.partners._http import Answer, Http, lost
 from bridge.ports import MediaFile
+from bridge.tracing._export import Losses, over
 from tests.partners.things import NOW, Observed
 
 pytestmark = pytest.mark.anyio
@@ -107,6 +110,29 @@ async def test_call_carries_the_credential_and_the_exact_bytes() -> None:
     assert (str(seen[0].url), seen[0].content) == ("https://partner.example/v1/posts", b'{"a": 1}')
     assert seen[0].headers["authorization"] == "Bearer gva_live_a.s3cr3t-part"
     assert (answer.body, answer.headers["x-some"], answer.sent_at) == ({"ok": True}, "1", NOW)
+
+
+@pytest.mark.parametrize("wanted", [False, True])
+async def test_a_partner_is_given_the_trace_only_where_that_is_asked_for(wanted: bool) -> None:
+    seen: list[httpx.Request] = []
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        seen.append(request)
+        return httpx.Response(200, json={})
+
+    memory = InMemorySpanExporter()
+    spans = over(memory, Losses(lambda reason, number: None), service_name=None, sample=1.0, to_partners=wanted)
+    http = client(httpx.MockTransport(handle), spans=spans)
+    await http.call("list", "GET", "/posts", refuse=lambda _: None)
+    with spans.accepting("api") as event:
+        await http.call("get", "GET", "/posts/1", refuse=lambda _: None)
+    await http.close()
+    spans.close(5)
+
+    poll, call = (request.headers.get("traceparent", "") for request in seen)
+    assert poll == ""
+    assert is_same(call, event.context) if wanted else call == ""
+    assert [span.name for span in memory.get_finished_spans()] == ["GET get", "accept api"]
 
 
 async def test_redirect_is_not_followed() -> None:

@@ -75,3 +75,20 @@ def test_an_address_without_a_password_may_stand_in_the_file(read, url):
 def test_a_password_is_hidden_as_it_is_and_not_as_it_is_written(read):
     settings = read("database: {url: {env: DATABASE}}", DATABASE="postgresql://me:p%40s%2Fs%25w?#rd@db/x")
     assert settings.secrets == ("p@s/s%w?#rd",)
+
+
+@pytest.mark.parametrize(
+    ("database", "told"),
+    [
+        ("{ephemeral: true}", "is true, so events that were acknowledged may be lost with the pod"),
+        ("{url: postgresql://db/bridge, ephemeral: true}", "does nothing with PostgreSQL"),
+    ],
+)
+def test_a_database_that_may_be_lost_is_warned_of(read, database, told):
+    [warning] = [one for one in read(f"database: {database}").warnings if one.startswith("database")]
+    assert warning.startswith(f"database.ephemeral: {told}")
+
+
+@pytest.mark.parametrize("database", ["{}", "{ephemeral: false}", "{url: postgresql://db/bridge}"])
+def test_a_database_that_stays_is_not_warned_of(read, database):
+    assert [one for one in read(f"database: {database}").warnings if one.startswith("database")] == []

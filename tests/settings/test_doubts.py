@@ -32,6 +32,10 @@ DOUBTS = {
         named("accounts: [brnd-x]"),
         "accounts: 'brnd-x' is not under accounts. Write brand-x",
     ),
+    "a retired account": (
+        named("accounts: [red]").replace("id: b", "id: b, retired: true"),
+        "accounts: 'red' is retired, so nothing is posted there.",
+    ),
     "an account's name of a tag": (
         named("accounts_by_tag: {News: [red, blue]}"),
         "accounts_by_tag.News: 'blue' is not under accounts.",

@@ -30,7 +30,7 @@ def test_every_section_is_read(read, kinds, environ):
 server: {host: 0.0.0.0, port: 9000, max_body: 1MiB, public_url: "https://b.example", admin: {port: 9001}}
 tokens: [{name: zapier, token: {env: CALLER}, scopes: [publish], accounts: [brand-*]}]
 partners: {main: {kind: plain, token: {env: KEY}, pause: 2s}}
-accounts: {one: {partner: main, id: "1"}, two: {partner: main, platform: x, username: me}}
+accounts: {one: {partner: main, id: "1", retired: true}, two: {partner: main, platform: x, username: me}}
 sources: {site: {kind: blog, secret: {env: OPS}, accounts: [one]}}
 endpoints: {ops: {url: "https://ops.example/hook", secret: {env: OPS}, events: ["post.*"]}}
 publish: {max_late: 1h30m}
@@ -41,7 +41,10 @@ network: {allow: [10.0.0.0/8, "fd00::/8"]}
     assert settings.tokens[0].token == (environ["CALLER"],)
     assert settings.partners["main"].kind == "plain"
     assert settings.partners["main"].config == kinds.partners["plain"](token=environ["KEY"], pause=timedelta(seconds=2))
-    assert settings.accounts == (NamedAccount("one", "main", "1"), NamedAccount("two", "main", None, "x", "me"))
+    assert settings.accounts == (
+        NamedAccount("one", "main", "1", retired=True),
+        NamedAccount("two", "main", None, "x", "me"),
+    )
     assert settings.sources["site"].config.secret.get_secret_value() == environ["OPS"]
     assert settings.endpoints["ops"].secret == (environ["OPS"],)
     assert settings.publish.max_late == timedelta(minutes=90)

@@ -60,6 +60,10 @@ WARNINGS = {
     "open server": ("server: {host: 0.0.0.0}", "server.host: 0.0.0.0 speaks plain http"),
     "open metrics": ("server: {host: 0.0.0.0, public_url: 'https://b.example'}", "server.host: 0.0.0.0 shows /metrics"),
     "plain public address": ("server: {public_url: 'http://b.example'}", "server.public_url: is plain http"),
+    "same account, retired": (
+        GOOD + "accounts: {a: {partner: plain, id: x}, b: {partner: plain, id: x, retired: true}}",
+        "accounts.b: is the same account as a",
+    ),
     "same account": (
         GOOD + "accounts: {a: {partner: plain, id: x}, b: {partner: plain, id: x}}",
         "accounts.b: is the same account as a",

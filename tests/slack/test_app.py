@@ -3,11 +3,12 @@
 import asyncio
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bridge.app import KINDS, running
+from bridge.app import KINDS, running, serving
 from bridge.core.errors import Problem
 from bridge.core.model import RawRequest
 from bridge.settings import Settings, load
@@ -96,7 +97,7 @@ def test_without_a_chat_nothing_of_it_is_imported(tmp_path):
     (tmp_path / "bridge.yaml").write_text(f"database: {{url: 'sqlite:///{tmp_path}/bridge.db'}}\n")
     code = f"""
 import asyncio, pathlib, sys
-from bridge.app import KINDS, running
+from bridge.app import KINDS, running, serving
 from bridge.settings import load
 
 async def main():
@@ -108,3 +109,24 @@ asyncio.run(main())
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False)
     assert (done.returncode, done.stderr) == (0, ""), done.stderr[-500:]
+
+
+@pytest.mark.anyio
+async def test_a_new_configuration_has_its_connection_before_the_old_one_hangs_up(tmp_path):
+    mode = SocketMode(Slack())
+    async with mode.slack.serving() as base:
+        first = settings(tmp_path, base)
+        async with serving(first) as service:
+            await mode.connected()
+            [line] = mode.open
+            await service.change(replace(first, watch=replace(first.watch, misses_before_disconnected=3)))
+            await mode.connected(2)
+            assert line in mode.open
+            async with asyncio.timeout(10):
+                while line in mode.open:
+                    assert len(mode.open) == 2
+                    await asyncio.sleep(0.01)
+
+            assert len(mode.open) == 1
+            assert 'bridge_socket_connected{socket="team"} 1.0' in service.metrics.render().decode()
+        assert mode.open == []

@@ -1,13 +1,16 @@
 """The schema: migrations and declared tables agree, and bringing a database up to date is safe to repeat."""
 
+import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -19,6 +22,8 @@ from bridge.ports import Find
 from bridge.store import migrate, open_store
 from bridge.store._schema import HEAD, MIGRATIONS, upgrade
 from bridge.store._tables import metadata
+from bridge.store.copying import copy_database
+from bridge.store.restore import put_back
 from tests.postgres import Cluster
 from tests.store.conftest import FixedClock
 from tests.store.filled import connected
@@ -49,7 +54,15 @@ def schema(connection: Connection) -> set[tuple[str, ...]]:
     if connection.dialect.name == "postgresql":
         return {tuple(row) for row in connection.execute(text(_ON_SERVER))}
     rows = connection.execute(text(_IN_FILE))
-    return {(kind, name, " ".join(sql.replace('"', "").split())) for kind, name, sql in rows}
+    return {(kind, name, *_parts(" ".join(sql.replace('"', "").split()))) for kind, name, sql in rows}
+
+
+def _parts(sql: str) -> Iterator[str]:
+    """Cut what made a table into columns and what stands around them, in one order: one that is added comes last."""
+    before, _, rest = sql.partition("(")
+    body, _, after = rest.rpartition(")")
+    yield from (before.strip(), after.strip())
+    yield from sorted(part.strip() for part in re.split(r",(?![^(]*\))", body))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -92,8 +105,8 @@ def test_of_many_that_migrate_at_once_one_does_it(two: tuple[str, str]) -> None:
 def test_of_many_processes_that_migrate_at_once_one_does_it(cluster: Cluster) -> None:
     """On a server; with a file it is its lock that counts, which keeps threads apart as well."""
     code = f"from bridge.store import migrate; print(migrate({cluster.new()!r}))"
-    command = [sys.executable, "-c", code]
-    made = [subprocess.Popen(command, cwd=MIGRATIONS.parents[2], stdout=subprocess.PIPE) for _ in range(10)]
+    words = [sys.executable, "-c", code]
+    made = [subprocess.Popen(words, cwd=MIGRATIONS.parents[2], stdout=subprocess.PIPE) for _ in range(10)]
     answers = [process.communicate()[0].strip() for process in made]
     assert sorted(answers) == [b"False"] * 9 + [b"True"]
 
@@ -106,7 +119,7 @@ _EXPANDED = (
     "ALTER TABLE outbound_events ADD COLUMN counted BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE later (id TEXT PRIMARY KEY, at BIGINT)",
     "CREATE INDEX posts_later ON posts (later)",
-    "UPDATE alembic_version SET version_num = '0002_since_0001'",
+    "UPDATE alembic_version SET version_num = '0003_since_0002'",
 )
 
 
@@ -130,8 +143,70 @@ async def test_what_a_newer_bridge_added_does_not_disturb_this_one(two: tuple[st
     await store.close()
 
 
-def test_an_older_database_is_migrated(tmp_path: Path) -> None:
-    """There is one revision yet, so the older one is the empty stamp before it."""
+def of_revision(connection: Connection, revision: str) -> None:
+    """Make the tables as a release before this one has them."""
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)
+
+
+_CONTEXT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+_KEPT = {
+    "a": (_CONTEXT, _CONTEXT),
+    "b": (f" {_CONTEXT[:-2]}ff", f"{_CONTEXT[:-2]}03"),
+    "c": ("of somebody else's making", None),
+    "d": (None, None),
+}
+_EVENT = """
+INSERT INTO events
+  (id, source, scope, fingerprint, intent, received_at, content_type, body, request, traceparent, warnings)
+VALUES (:id, 'api', '', '', 'publish', 1, '', :body, '{}', :traceparent, '[]')
+"""
+
+
+@pytest.mark.anyio
+async def test_a_database_of_the_release_before_is_migrated_and_worked_on(two: tuple[str, str]) -> None:
+    with connected(two[0]) as connection:
+        of_revision(connection, "0001")
+        for name, (traceparent, _) in _KEPT.items():
+            connection.execute(text(_EVENT), {"id": name, "body": b"", "traceparent": traceparent})
+    with pytest.raises(StoreError, match="bridge migrate"):
+        await open_store(two[0], create=False, clock=FixedClock())
+
+    assert [migrate(two[0]), migrate(two[0])] == [True, False]
+
+    with connected(two[0]) as connection:
+        assert connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one() == HEAD
+        rows = connection.execute(text("SELECT id, traceparent FROM events")).all()
+        assert dict(map(tuple, rows)) == {name: context for name, (_, context) in _KEPT.items()}
+    store = await open_store(two[0], create=False, clock=FixedClock())
+    await live(store)
+    assert store.restored is None
+    await store.close()
+
+
+def test_a_database_of_the_release_before_is_not_copied_as_it_is(two: tuple[str, str]) -> None:
+    with connected(two[0]) as connection:
+        of_revision(connection, "0001")
+    with pytest.raises(StoreError, match="has the schema of another release; run `bridge migrate` on it"):
+        copy_database(two[0], two[1], lambda _: None)
+
+
+@pytest.mark.anyio
+async def test_going_back_to_a_copy_of_the_release_before_brings_it_up_to_date(tmp_path: Path) -> None:
+    copy, url = tmp_path / "copy.db", f"sqlite:///{tmp_path / 'bridge.db'}"
+    with connected(f"sqlite:///{copy}") as connection:
+        of_revision(connection, "0001")
+        connection.execute(text(_EVENT), {"id": "a", "body": b"", "traceparent": _CONTEXT})
+    put_back(url, copy, lambda *_: None)
+    store = await open_store(url, create=False, clock=FixedClock())
+    assert store.restored is not None
+    assert [one.id for one in await store.find_events(Find())] == ["a"]
+    await store.close()
+
+
+def test_an_empty_stamp_is_that_of_a_database_before_the_first_release(tmp_path: Path) -> None:
     path = tmp_path / "bridge.db"
     with open_engine(path).begin() as connection:
         connection.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"))

@@ -2,17 +2,19 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 import psycopg
 import pytest
 
-from bridge.core.errors import StoreBusy, StoreError
+from bridge.core.errors import StoreAway, StoreBusy, StoreError
 from bridge.core.model import Lane, Write
 from bridge.ports import Acceptance, Due, Find, Rooms
 from bridge.store import open_store
+from bridge.store._group import Operation
 from bridge.store._schema import write_version
+from bridge.store._sql import Unit
 from bridge.store._store import SqlStore
 from tests.postgres import Cluster
 from tests.store.conftest import FixedClock
@@ -151,7 +153,7 @@ async def test_a_write_that_is_cut_is_refused_or_run_again_whole(
     await asyncio.to_thread(change, postgresql_url, _CUT_ALL)
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     refused = [answer for answer in answers if isinstance(answer, Exception)]
-    assert {type(one) for one in refused} <= {StoreBusy}
+    assert {type(one) for one in refused} <= {StoreAway}
     kept = {one.id for one in await store.find_events(Find(limit=100))}
     assert {answer[0].event_id for answer in answers if isinstance(answer, list)} <= kept
     assert len(await store.find_posts(Find(limit=100))) == len(kept)
@@ -220,7 +222,7 @@ async def _waits(store: SqlStore) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("version", "usable"), [("9999", False), ("0002_since_0001", True), ("0003_since_0002", False)]
+    ("version", "usable"), [("9999", False), ("0003_since_0002", True), ("0004_since_0003", False)]
 )
 async def test_a_newer_schema_is_used_where_it_still_serves(empty: str, version: str, usable: bool) -> None:
     await (await open_store(empty)).close()
@@ -235,6 +237,30 @@ async def test_a_newer_schema_is_used_where_it_still_serves(empty: str, version:
         await open_store(empty)
 
 
+@pytest.mark.parametrize(
+    ("does", "kind"),
+    [
+        ("SET LOCAL statement_timeout = 1; SELECT pg_sleep(1)", StoreBusy),
+        ("SET LOCAL lock_timeout = 1; LOCK TABLE posts", StoreBusy),
+        ("SET LOCAL transaction_read_only = on; DELETE FROM posts", StoreAway),
+        ("SELECT pg_terminate_backend(pg_backend_pid())", StoreAway),
+    ],
+)
+async def test_a_server_that_is_slow_is_told_from_one_that_takes_no_writes(
+    postgresql_store: SqlStore, postgresql_url: str, does: str, kind: type[StoreError]
+) -> None:
+    def run(unit: Unit, items: Sequence[int]) -> list[int]:
+        for statement in does.split(";"):
+            unit.connection.exec_driver_sql(statement)
+        return [*items]
+
+    with psycopg.connect(postgresql_url) as stranger:
+        stranger.execute("SELECT * FROM posts FOR UPDATE")
+        with pytest.raises(StoreError) as caught:
+            await postgresql_store._group.submit(Operation(run), [1])
+    assert type(caught.value) is kind
+
+
 async def test_a_server_that_dies_is_missed_at_once_and_used_again_when_it_is_back(clock: FixedClock) -> None:
     with Cluster.made() as own:
         store = await open_store(own.new(), clock=clock)
@@ -245,7 +271,7 @@ async def test_a_server_that_dies_is_missed_at_once_and_used_again_when_it_is_ba
         own.kill()
         gone = time.monotonic()
         for call in (store.accept([acceptance()], NOW), store.find_posts(Find()), store.next_due()):
-            with pytest.raises(StoreBusy):
+            with pytest.raises(StoreAway):
                 await call
         assert not await store.writable()
         assert time.monotonic() - gone < 2

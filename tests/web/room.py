@@ -52,9 +52,13 @@ class Checks:
 
     failing: dict[str, str] = field(default_factory=dict)
     alive: bool = True
+    settings: dict[str, object] = field(default_factory=dict)
 
     async def ready(self) -> dict[str, str]:
         return self.failing
+
+    def config(self) -> dict[str, object]:
+        return self.settings
 
     def live(self) -> bool:
         return self.alive

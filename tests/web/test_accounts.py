@@ -1,7 +1,11 @@
 """Accounts and causes over HTTP."""
 
+from dataclasses import replace
+
 import pytest
 
+from bridge.flows import Book
+from tests.web.conftest import NAMES
 from tests.web.room import problem
 
 pytestmark = pytest.mark.anyio
@@ -42,3 +46,17 @@ async def test_a_bad_filter_is_refused(room):
     answer = await room.call("GET", "/v1/accounts?state=well&partner=nobody")
 
     assert [fault["field"] for fault in problem(answer, 422, "invalid_request")["errors"]] == ["partner", "state"]
+
+
+async def test_a_retired_account_is_shown_as_that_and_posts_to_it_are_refused(room):
+    await room.lose_account()
+    book = Book([replace(name, retired=name.name == "brand-tiktok") for name in NAMES], ("genviral",))
+    await book.refresh(room.web.store)
+    room.web.ingest.kit.book.directory = book.directory
+
+    [shown] = (await room.get("/v1/accounts?state=retired"))["items"]
+    lost = (await room.get("/v1/accounts?state=disconnected"))["items"]
+    [fault] = problem(await room.publish(), 422, "invalid_request")["errors"]
+
+    assert (shown["name"], shown["state"], shown["detail"]) == ("brand-tiktok", "retired", "no longer listed as active")
+    assert (lost, fault["field"], fault["problem"]) == ([], "accounts[0]", "'brand-tiktok' is retired")

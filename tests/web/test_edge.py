@@ -10,6 +10,7 @@ from starlette.routing import Router
 from structlog.testing import capture_logs
 
 from bridge.core.errors import Conflict, StoreBusy, StoreFull
+from bridge.tracing import current, enter
 from bridge.web import ROUTES, public_app
 from bridge.web._edge import Edge
 from bridge.web._table import PUBLIC
@@ -171,6 +172,19 @@ async def test_what_is_raised_after_the_answer_began_closes_the_connection(room)
         await Edge(Bare(half), room.web.metrics)({"type": "http", "method": "GET", "path": "/"}, None, send)
 
     assert [message["type"] for message in sent] == ["http.response.start"]
+
+
+async def test_a_request_is_not_of_the_trace_of_the_one_before_it(room):
+    """The task of a request that was sent right behind another one begins as that one's."""
+    seen = []
+
+    async def app(scope, receive, send):
+        seen.append(current())
+
+    enter("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01")
+    await Edge(Bare(app), room.web.metrics)({"type": "http", "method": "GET", "path": "/"}, None, None)
+
+    assert seen == [None]
 
 
 async def test_what_is_no_request_passes_through(room):

@@ -233,7 +233,7 @@ async def test_a_deleted_endpoint_is_gone_and_its_history_stays(room):
 async def test_a_configured_endpoint_is_changed_in_its_file_only(room, method, path):
     answer = await room.call(method, f"/v1/endpoints/ops{path}", "admin", **({"json": {"rate": 1}} if not path else {}))
 
-    assert "Edit it under `endpoints`" in problem(answer, 409, "endpoint_configured")["detail"]
+    assert "Edit it there, under `endpoints`" in problem(answer, 409, "endpoint_configured")["detail"]
 
 
 async def test_what_left_the_configuration_can_be_deleted_but_not_enabled(room):

@@ -309,3 +309,14 @@ async def test_a_post_of_a_key_that_left_the_configuration_says_so(room, method,
     answer = await room.call(method, f"/v1/posts/{post['id']}{act}", json={"caption": "New"})
 
     assert "Put it back" in problem(answer, 409, "partner_not_configured")["detail"]
+
+
+async def test_a_post_that_was_never_sent_can_be_dropped_when_its_key_left_the_configuration(room):
+    post = (await room.publish()).json()["posts"][0]
+    room.web.actions.kit.partners.clear()
+
+    answer = await room.call("POST", f"/v1/posts/{post['id']}/drop")
+
+    assert answer.status_code == 200
+    dropped = await room.get(f"/v1/posts/{post['id']}")
+    assert (dropped["state"], dropped["reason"]) == ("rejected", "dropped")

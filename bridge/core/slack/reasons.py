@@ -42,6 +42,7 @@ SENTENCES: Mapping[FailureReason, str] = MappingProxyType(
         FailureReason.UNKNOWN_OUTCOME: "Nobody knows whether it is live. Look at the account before it is sent again.",
         FailureReason.PLATFORM_OTHER: "The network refused it, for a reason that we do not know.",
         FailureReason.ACCOUNT_INACTIVE: "The account is disconnected. Reconnect it; then this goes out by itself.",
+        FailureReason.ACCOUNT_RETIRED: "The account is no longer used. Choose another, or ask whoever runs bridge.",
         FailureReason.KEY_BLOCKED: "The service refuses our key or plan. Ask whoever runs bridge to renew it.",
         FailureReason.OTHER_WORKSPACE: "The key is for another workspace now. Ask whoever runs bridge to look at it.",
         FailureReason.KEY_CONFLICT: "Something else was sent under the same name before. Publish it under another one.",

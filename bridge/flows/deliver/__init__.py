@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import datetime
 from functools import partial
 
-from bridge.core.delivering import Attempted, Outcome, is_well
+from bridge.core.delivering import Attempted, Outcome, is_well, label
 from bridge.core.endpoints import REPLY, Sending, was_there
 from bridge.core.errors import FailureReason, StoreError
 from bridge.core.formats import GATHERS, parts
@@ -27,6 +27,7 @@ from bridge.flows.deliver._exhausted import Exhausted
 from bridge.flows.deliver._settle import Settler
 from bridge.net import GuardedClient
 from bridge.ports import ClaimedDelivery
+from bridge.tracing import enter
 
 
 class Deliverer:
@@ -112,6 +113,7 @@ class Deliverer:
         """Make one attempt and settle it. One that is cancelled stays `started`, and is made again."""
         first = batch[0].delivery
         began, held = self.kit.clock(), True
+        enter(batch[0].traceparent)
         self.shares.began(first.lane, first.destination, began)
         try:
             endpoint = self.endpoints.rows.get(first.destination)
@@ -138,7 +140,13 @@ class Deliverer:
         if endpoint.name in self.elsewhere.names(now):
             return Attempted(now, now, LEFT)
         callers = self.replies if batch[0].delivery.destination_kind == REPLY else self.caller
-        return await callers.call(batch, endpoint)
+        if self.kit.spans is None:
+            return await callers.call(batch, endpoint)
+        contexts = [one.traceparent for one in batch]
+        with self.kit.spans.delivery(batch[0].delivery, endpoint, label(endpoint), contexts) as span:
+            attempted = await callers.call(batch, endpoint)
+            span.attempted(attempted.outcome.status, attempted.outcome.reason)
+        return attempted
 
     async def _meant(self, batch: Batch, endpoint: Endpoint | None) -> Batch:
         """Return what may go to an endpoint; what it may not get, as an earlier one of its name was told it, dies."""

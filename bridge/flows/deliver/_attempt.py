@@ -17,6 +17,7 @@ from bridge.core.targets import is_shown
 from bridge.flows import log
 from bridge.net import GuardedClient, NetError
 from bridge.ports import ClaimedDelivery, Clock
+from bridge.tracing import current
 
 BODY_KEPT = 16 * 1024
 """Characters of an endpoint's answer that are kept with the attempt."""
@@ -85,6 +86,8 @@ class Caller:
         body = batch[0].body if len(batch) == 1 else gathered(first.format, [one.body for one in batch])
         sending = self.sending(endpoint, now)
         headers = headers_of(sending, first.outbound_id, content_type(first.format), body, now)
+        if (context := current()) is not None:
+            headers["traceparent"] = context
         timeout_s = endpoint.timeout_s or self._timeout_s
         url = sending.url or endpoint.url
         if is_shown(url):

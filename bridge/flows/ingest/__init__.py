@@ -17,6 +17,7 @@ from bridge.core.model import Item, RawRequest, Verified, Write
 from bridge.core.request import FIELDS
 from bridge.core.rules import Limits, PublishRules, SourceRules
 from bridge.core.signing import Check, Unverified
+from bridge.core.traces import carried
 from bridge.flows import Kit, log
 from bridge.flows.ingest._events import API, NOTHING, USUAL, Answer, Result, Said
 from bridge.flows.ingest._hints import Hints, Look
@@ -25,6 +26,7 @@ from bridge.flows.ingest._preview import Rehearsal, refused, shown
 from bridge.flows.ingest._take import Taker
 from bridge.metrics import EventOutcome
 from bridge.ports import Gesture, Parsed, Reply, Source
+from bridge.tracing import current, enter
 
 __all__ = ["API", "Act", "Answer", "Ingest", "Know", "Load", "Look", "Result"]
 
@@ -92,6 +94,8 @@ class Ingest:
             Problem: what the sender is told instead; every kind is counted and logged.
         """
         source, parsed = self.sources[name], None
+        if self.kit.spans is None:
+            enter(carried(raw.headers))
         try:
             verified = source.verify(raw) if verified is None else verified
             if source.slow:  # It is not read in vain.
@@ -105,6 +109,9 @@ class Ingest:
             if parsed is None or parsed.refusal is None:
                 raise
             return Answer((), parsed.refusal(problem))
+        except Exception:
+            self.kit.metrics.event(name, "failed")
+            raise
 
     async def _answer(self, name: str, verified: Verified, parsed: Parsed) -> Answer:
         """Do what a request asks for, and answer it."""
@@ -231,6 +238,17 @@ class Ingest:
         )
 
     async def _take(self, said: Said) -> Result:
+        """Make an item an event of the trace that is worked on, or of one that begins with it."""
+        if self.kit.spans is None:
+            said.traceparent = current()
+            return await self._taken(said)
+        with self.kit.spans.accepting(said.source) as span:
+            said.traceparent = span.context
+            result = await self._taken(said)
+            span.accepted(result.accepted.event_id, result.outcome, [post.id for post in result.posts])
+        return result
+
+    async def _taken(self, said: Said) -> Result:
         """Make an item an event, store it with all it causes, count it, and say so in one line."""
         try:
             result = await self._taker.take(said)

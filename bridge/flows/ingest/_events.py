@@ -60,6 +60,7 @@ class Said:
     fetches: bool = False
     strict: bool = False
     card: Card | None = None
+    traceparent: str | None = None
 
     @property
     def own(self) -> bool:
@@ -151,7 +152,7 @@ def make_event(kit: Kit, said: Said, request: PublishRequest, *, dedupe_window: 
         request=request.given,
         external_id=request.external_id,
         correlation=request.correlation,
-        traceparent=said.raw.header("traceparent"),
+        traceparent=said.traceparent,
     )
 
 
@@ -180,7 +181,7 @@ def note_event(kit: Kit, said: Said, *, dedupe_window: timedelta, reason: str | 
         request={},
         object_id=item.object_id,
         revision=item.revision,
-        traceparent=said.raw.header("traceparent"),
+        traceparent=said.traceparent,
         reason=reason,
     )
 

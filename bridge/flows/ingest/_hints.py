@@ -4,6 +4,7 @@ A hint that is lost costs nothing but time: the polls see the same.
 """
 
 from collections.abc import Awaitable, Callable
+from contextvars import Context
 
 from bridge.flows import Tasks, log
 from bridge.ports import Hint
@@ -24,7 +25,8 @@ class Hints:
     def follow(self, hint: Hint) -> None:
         """Begin to look, unless the hint names nothing or too much is being looked at."""
         if self._look is not None and (hint.posts or hint.accounts):
-            self._tasks.start(self._looked(self._look, hint))
+            # What is looked at is of no request's trace, no more than what a poll looks at.
+            Context().run(self._tasks.start, self._looked(self._look, hint))
 
     async def _looked(self, look: Look, hint: Hint) -> None:
         try:

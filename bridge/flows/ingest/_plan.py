@@ -9,6 +9,7 @@ from bridge.core.directory import Wanted, resolve
 from bridge.core.errors import FailureReason, Fault, Problem
 from bridge.core.holding import brake, hold, holds, note_refused
 from bridge.core.model import Account, Event, Json, Post
+from bridge.core.parting import park_for_account
 from bridge.core.planning import (
     Part,
     as_warnings,
@@ -21,7 +22,6 @@ from bridge.core.planning import (
     refuse_post,
     with_media,
 )
-from bridge.core.publishing import park_for_account
 from bridge.core.request import PublishRequest, invalid
 from bridge.core.rules import SourceRules
 from bridge.core.step import Step
@@ -61,7 +61,7 @@ def plan(kit: Kit, said: Said, event: Event, request: PublishRequest) -> Plan:
     step = Step(kit.moment())
     if faults:
         judged.warn(as_warnings(faults, "ACCOUNT"))
-        event = _left_out(step, event, _words(said, request), faults, judged.parts)
+        event = _left_out(step, event, _words(kit, said, request), faults, judged.parts)
     index, silent = 0, False
     for part in judged.parts:
         silent = silent or (bool(part.faults) and not part.content.get("caption"))
@@ -93,12 +93,13 @@ def _left_out(step: Step, event: Event, words: Sequence[str], faults: Sequence[F
     return event if goes else soon_free(replace(event, reason=invalid(faults).detail))
 
 
-def _words(said: Said, request: PublishRequest) -> Sequence[str]:
-    return request.accounts if request.accounts is not None else said.rules.accounts
+def _words(kit: Kit, said: Said, request: PublishRequest) -> Sequence[str]:
+    """Return what a request says, or else the configuration: of that what is retired is left out."""
+    return request.accounts if request.accounts is not None else kit.book.directory.in_use(said.rules.accounts)
 
 
 def _wanted(kit: Kit, said: Said, request: PublishRequest) -> tuple[list[Wanted], list[Fault]]:
-    words = _words(said, request)
+    words = _words(kit, said, request)
     if not words:
         section = "publish" if said.source == API else f"sources.{said.source}"
         remedy = f"Send `accounts`, or set {section}.accounts. GET /v1/accounts lists them."

@@ -56,7 +56,7 @@ class Taker:
             return await self._left_out(said, item.note, withheld=item.withheld)
         event = self._noted(said, item.note)
         if item.intent is Intent.NEEDS_FETCH and item.wanted is not None and said.fetches:
-            wanted = Lookup(event.id, said.source, item.wanted, due_at=said.now, created_at=said.now)
+            wanted = Lookup(event.id, said.source, item.wanted, said.now, said.now, event.traceparent)
             return await self.keeper.keep(said, Plan(event, Write(lookups=(wanted,)), note=item.note))
         return await self.keeper.keep(said, Plan(event, outcome=_NOTED.get(item.intent, "accepted"), note=item.note))
 

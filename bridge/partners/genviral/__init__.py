@@ -7,13 +7,14 @@ Source: https://docs.genviral.io/api-reference, read 2026-05.
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, assert_never
+from typing import TYPE_CHECKING, Any, assert_never
 from urllib.parse import quote
 
 import httpx
 
-from bridge.core.errors import FailureClass, FailureReason, PartnerError
+from bridge.core.errors import FailureClass, FailureReason, PartnerError, TooManyPosts
 from bridge.core.looking import may_be_stored
 from bridge.core.model import (
     Account,
@@ -29,6 +30,7 @@ from bridge.core.model import (
     Snapshot,
     Stranger,
 )
+from bridge.core.restoring import is_in_doubt, made_until
 from bridge.partners._budget import Budget, Priority, Spend
 from bridge.partners._http import WRITE_S, Answer, Http, Observe
 from bridge.partners._replies import unreadable
@@ -36,6 +38,9 @@ from bridge.partners.genviral import files, judge, reading, replies, requests
 from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
 from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
+
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
 
 __all__ = ["Contract", "Genviral", "GenviralConfig"]
 
@@ -54,6 +59,7 @@ class Genviral:
         now: the clock, for schedules, holds and `Retry-After`.
         transport: what carries the calls instead of the network.
         spend: counts what other processes call with the key.
+        spans: traces the calls of commands.
     """
 
     kind = "genviral"
@@ -75,6 +81,7 @@ class Genviral:
         now: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
         spend: Spend | None = None,
+        spans: "Spans | None" = None,
     ) -> None:
         self.name, self.writes = name, config.writes
         self.lacks = rules.LACKS[config.contract]
@@ -82,7 +89,14 @@ class Genviral:
         self._config, self._now = config, now
         self._budget = Budget(config.rate, name=name, spend=spend, now=now)
         self._http = Http(
-            name, config.base_url, config.token, budget=self._budget, now=now, observe=observe, transport=transport
+            name,
+            config.base_url,
+            config.token,
+            budget=self._budget,
+            now=now,
+            observe=observe,
+            transport=transport,
+            spans=spans,
         )
 
     def check(self, content: Json, accounts: Sequence[Account], scheduled_at: datetime | None) -> Checked:
@@ -137,32 +151,33 @@ class Genviral:
         """Look for a lost create: same caption, accounts and schedule, created after it was sent; oldest first.
 
         Raises:
-            PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked
-            through.
+            PartnerError: as for every call; `TooManyPosts`.
         """
         if command.kind is not CommandKind.PUBLISH or command.sent_at is None:
             return []
         wanted = reading.Wanted.of(command.body, post)
-        window = reading.Window(command.sent_at - reading.SKEW, self._last_possible(command.sent_at))
-        found: dict[str, Json] = {}
+        window = reading.Window(command.sent_at - reading.SKEW, self._last_possible(command, command.sent_at))
+        found: dict[str, tuple[Json, bool]] = {}
         for _ in range(_FIND_PAGES):
             page, _read_at = await self._list(window, Priority.READ)
-            found |= {str(one["id"]): one for one in page if wanted.matches(one)}
+            found |= {str(one["id"]): (one, wanted.is_sure(one)) for one in page if wanted.matches(one)}
             narrower = window.before(page)
             if narrower is None:
-                return [replies.post_receipt(200, {"data": one}) for one in reversed(found.values())]
+                oldest_first = reversed(found.values())
+                return [replace(replies.post_receipt(200, {"data": one}), sure=sure) for one, sure in oldest_first]
             window = narrower
-        raise PartnerError(
-            FailureReason.UNKNOWN_OUTCOME, FailureClass.AMBIGUOUS, detail="too many posts to look through"
-        )
+        raise TooManyPosts
 
-    def _last_possible(self, sent_at: datetime) -> datetime | None:
+    def _last_possible(self, command: Command, sent_at: datetime) -> datetime | None:
         """Return when a lost create can have been stored at the latest; None for now.
 
-        Under v1 nothing is sent again unless it was found absent, and `sent_at` is then the later sending's.
+        Under v1 nothing is sent again unless it was found absent, and `sent_at` is then the later sending's. Of a
+        publish that stood in a copy of the database only the earliest instant of its sending is known.
         """
-        last = sent_at + timedelta(seconds=WRITE_S) + reading.SKEW
-        return last if self._config.contract is Contract.V1 and last < self._now() else None
+        longest = timedelta(seconds=WRITE_S) + reading.SKEW
+        last = made_until(command, longest) if is_in_doubt(command) else sent_at + longest
+        known = is_in_doubt(command) or self._config.contract is Contract.V1
+        return last if known and last is not None and last < self._now() else None
 
     async def read(
         self,

@@ -97,34 +97,50 @@ def cursor_after(cursor: str | None, began: datetime, shown: Sequence[Json]) -> 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a lost create is known by: the list shows no `external_id`."""
+    """What a lost create is known by: the list shows no `external_id`.
+
+    `planned`: nothing is known of what was sent, but what was to be: it may have gone at once after its time, and to
+    some of its accounts.
+    """
 
     caption: str
     accounts: frozenset[str]
     scheduled_at: datetime | None
+    planned: bool = False
 
     @classmethod
     def of(cls, body: bytes | None, post: Post | None) -> "Wanted":
         """Read it out of the bytes that were sent, else out of the post."""
         sent = orjson.loads(body) if body else _as_sent(post)
         ids = frozenset(str(one.get("id")) for one in sent.get("accounts") or [])
-        return cls(sent.get("caption") or "", ids, read_time(sent.get("scheduled_at")))
+        return cls(sent.get("caption") or "", ids, read_time(sent.get("scheduled_at")), planned=body == b"")
 
     def matches(self, data: Json) -> bool:
         """Say whether a listed post is it. One without schedule may have been given the moment of its creation."""
-        accounts = data.get("accounts")
-        rows = accounts.get("states") if isinstance(accounts, dict) else None
-        ids = {str(row.get("account_id")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
-        if str(data.get("caption") or "").strip() != self.caption.strip() or ids != self.accounts:
+        ids = _accounts(data)
+        goes_there = ids == self.accounts or (self.planned and not ids.isdisjoint(self.accounts))
+        if str(data.get("caption") or "").strip() != self.caption.strip() or not goes_there:
             return False
         at, created_at = read_time(data.get("scheduled_at")), read_time(data.get("created_at"))
+        at_once = at is None or (created_at is not None and at <= created_at + SHORTEST_LEAD)
         if self.scheduled_at is None:
-            return at is None or (created_at is not None and at <= created_at + SHORTEST_LEAD)
-        return at == self.scheduled_at
+            return at_once
+        late = self.planned and at_once and created_at is not None and created_at >= self.scheduled_at - SHORTEST_LEAD
+        return late or at == self.scheduled_at
+
+    def is_sure(self, data: Json) -> bool:
+        """Say whether a post that matches goes to all accounts, and to no other."""
+        return _accounts(data) == self.accounts
 
     def too_near(self, now: datetime) -> bool:
         """Whether its schedule is inside the vendor's gap, or was when it arrived there."""
         return self.scheduled_at is not None and self.scheduled_at - now < SHORTEST_LEAD
+
+
+def _accounts(data: Json) -> set[str]:
+    accounts = data.get("accounts")
+    rows = accounts.get("states") if isinstance(accounts, dict) else None
+    return {str(row.get("account_id")) for row in rows if isinstance(row, dict)} if isinstance(rows, list) else set()
 
 
 def _as_sent(post: Post | None) -> dict[str, Any]:

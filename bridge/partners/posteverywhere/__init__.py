@@ -8,7 +8,7 @@ Source: https://developers.posteverywhere.ai, read by 2026-11.
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
-from typing import assert_never
+from typing import TYPE_CHECKING, assert_never
 
 import httpx
 
@@ -31,6 +31,7 @@ from bridge.core.model import (
     Snapshot,
 )
 from bridge.core.platforms import family
+from bridge.core.restoring import made_until
 from bridge.partners._budget import Budget, Spend
 from bridge.partners._http import Http, Observe
 from bridge.partners._replies import unreadable
@@ -53,6 +54,9 @@ from bridge.partners.posteverywhere.checkups import Checkups
 from bridge.partners.posteverywhere.config import PostEverywhereConfig
 from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
 
+if TYPE_CHECKING:
+    from bridge.tracing import Spans
+
 __all__ = ["PostEverywhere", "PostEverywhereConfig"]
 
 FILTER_AGAIN = timedelta(hours=1)
@@ -74,6 +78,7 @@ class PostEverywhere:
         now: the clock, for schedules, holds and what answers say of the rate.
         transport: what carries the calls instead of the network.
         spend: counts what other processes call with the key.
+        spans: traces the calls of commands.
     """
 
     kind = "posteverywhere"
@@ -98,6 +103,7 @@ class PostEverywhere:
         now: Clock,
         transport: httpx.AsyncBaseTransport | None = None,
         spend: Spend | None = None,
+        spans: "Spans | None" = None,
     ) -> None:
         self.name, self.writes = name, config.writes
         self._now = now
@@ -112,6 +118,7 @@ class PostEverywhere:
             observe=observe,
             pace=refusals.pace,
             transport=transport,
+            spans=spans,
         )
         self._calls = Calls(self._http, now)
         self._library = media.Library(self._calls)
@@ -174,12 +181,15 @@ class PostEverywhere:
         """Look for a lost create by two different questions; oldest first.
 
         Raises:
-            PartnerError: as for every call; `AMBIGUOUS` when there are more posts since then than can be looked
-                through.
+            PartnerError: as for every call; `TooManyPosts`.
         """
         if command.kind is not CommandKind.PUBLISH or command.sent_at is None or command.body is None:
             return []
-        return await lookup.look(self._calls, likeness.Wanted.of(command.body), command.sent_at)
+        # Of a publish that stood in a copy of the database it is only known what was to be sent.
+        planned = not command.body
+        wanted = likeness.Wanted.of(command.body or requests.planned(post), planned=planned)
+        made = lookup.Span(command.sent_at, made_until(command, self.looks[-1]))
+        return await lookup.look(self._calls, wanted, made)
 
     async def read(
         self,

@@ -44,6 +44,11 @@ class PostEverywhereConfig:
     ] = 20
     writes: Annotated[bool, Field(description="off lets the key read only: commands are refused unsent.")] = True
 
+    @property
+    def rate(self) -> float:
+        """Calls a second, on the average of a minute."""
+        return self.calls / 60
+
     def __post_init__(self) -> None:
         """Check what was not made by pydantic, too."""
         check_fields(self, token=check_token, base_url=check_base_url, calls=_a_minute, creates=_a_minute)

@@ -39,20 +39,26 @@ class Fit(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a lost create is known by. `blocks` is what was sent for single platforms."""
+    """What a lost create is known by. `blocks` is what was sent for single platforms.
+
+    `planned`: nothing is known of what was sent, but what was to be. It may have gone at once after its time, to some
+    of its accounts, and with media that were stored there later (None) or anew.
+    """
 
     content: str
     accounts: frozenset[str]
     scheduled_at: datetime | None
-    media: tuple[str, ...] = ()
+    media: tuple[str, ...] | None = ()
     blocks: Mapping[str, Json] | None = None
+    planned: bool = False
 
     @classmethod
-    def of(cls, body: bytes) -> "Wanted":
-        """Read it out of the bytes that were sent."""
+    def of(cls, body: bytes, *, planned: bool = False) -> "Wanted":
+        """Read it out of the bytes that were sent, or would have been."""
         sent = orjson.loads(body)
         accounts = frozenset(str(one) for one in sent.get("account_ids") or [])
-        return cls(plain(sent.get("content")), accounts, replies.schedule_of(sent), _media(sent) or (), _blocks(sent))
+        media = _media(sent) or (None if planned else ())
+        return cls(plain(sent.get("content")), accounts, replies.schedule_of(sent), media, _blocks(sent), planned)
 
     def search(self) -> str | None:
         """Return the words to search for; None where there is no text."""
@@ -70,21 +76,26 @@ class Wanted:
 
     def _time(self, data: Json) -> Fit:
         at, created_at = replies.schedule_of(data), read_time(data.get("created_at"))
-        if at is None:
-            return Fit.YES if self.scheduled_at is None else Fit.PERHAPS
+        at_once = created_at is not None and (at is None or at <= created_at + _AT_ONCE)
         if self.scheduled_at is None:
-            return Fit.YES if created_at is not None and at <= created_at + _AT_ONCE else Fit.NO
+            return Fit.YES if at is None or at_once else Fit.NO
+        if self.planned and at_once and created_at is not None and created_at >= self.scheduled_at - _AT_ONCE:
+            return Fit.YES
+        if at is None:
+            return Fit.PERHAPS
         return Fit.YES if abs(at - self.scheduled_at) < _SAME_TIME else Fit.NO
 
     def _accounts(self, data: Json) -> Fit:
         shown = _accounts(data)
-        return Fit.PERHAPS if shown is None else Fit.YES if shown == self.accounts else Fit.NO
+        if shown is None or (self.planned and shown != self.accounts and not shown.isdisjoint(self.accounts)):
+            return Fit.PERHAPS
+        return Fit.YES if shown == self.accounts else Fit.NO
 
     def _media(self, data: Json) -> Fit:
         shown = _media(data)
-        if shown is None or sorted(shown) == sorted(self.media):
+        if shown is None or self.media is None or sorted(shown) == sorted(self.media):
             return Fit.YES
-        return Fit.NO if shown else Fit.PERHAPS
+        return Fit.NO if shown and not self.planned else Fit.PERHAPS
 
     def _text(self, data: Json) -> Fit:
         shown, theirs = plain(data.get("content")), _texts(_blocks(data))

@@ -5,6 +5,7 @@ retry-failed), @posteverywhere/mcp 1.7.0 (update_post, schedule_post).
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
 
@@ -24,6 +25,7 @@ MOST_RETRIED = 200
 """How many posts one POST /posts/retry-failed may name."""
 
 _NOTHING = b""
+_EVER = datetime.fromtimestamp(0, UTC)
 _BLOCKS = ("tiktok", "pinterest", "settings")
 
 
@@ -57,6 +59,18 @@ def build(command: Command, post: Post, now: datetime) -> Send | Later:
             raise ValueError("a fetch is not a partner's command")
         case _:
             assert_never(command.kind)
+
+
+def planned(post: Post) -> bytes:
+    """Make the body of a create as it would have been before the post's time, without media that are not hosted yet.
+
+    Raises:
+        PartnerError: an account's id is no whole number.
+    """
+    hosted = post.hosted or {}
+    known = all(url in hosted for url in media_urls(post.content))
+    content = post.content if known else {name: one for name, one in post.content.items() if name != "media"}
+    return _create(replace(post, content=content), _EVER).body
 
 
 def is_schedule(command: Command, post: Post) -> bool:
