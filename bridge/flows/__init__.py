@@ -250,7 +250,8 @@ class Pump(Generic[Item]):
     says so. `more` says, after a claim that gave something and whenever an item has ended, whether another claim may
     give more. `renew(items)` is called every 10 s with what is in flight, so that it stays ours however long it takes.
     What `ids` names is not begun again while it is in flight here. It was claimed again because our lease ran out while
-    we live (the machine slept, the store was gone): it is looked at once that lease is over, too.
+    we live (the machine slept, the store was gone): it is looked at once that lease is over, too. `leave(item)` is told
+    of it.
     """
 
     def __init__(
@@ -263,9 +264,10 @@ class Pump(Generic[Item]):
         rest_s: Callable[[], float] = lambda: math.inf,
         renew: Callable[[Collection[Item]], Awaitable[None]] | None = None,
         ids: Callable[[Item], Collection[str]] = lambda _: (),
+        leave: Callable[[Item], None] = lambda _: None,
         more: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._claim, self._act, self._renew, self._ids = claim, act, renew, ids
+        self._claim, self._act, self._renew, self._ids, self._leave = claim, act, renew, ids, leave
         self._most, self._idle_s = most, idle_s
         self._rest_s, self._more = rest_s, more
         self._tasks: dict[asyncio.Task[None], Item] = {}
@@ -312,10 +314,12 @@ class Pump(Generic[Item]):
             return False
         if self._cut_short:  # Nobody waits for them any more: they are made again when their lease ends.
             return False
-        busy = {one for item in self._tasks.values() for one in self._ids(item)}
+        # One that is done may still be among the tasks: it was settled, and due again, a moment ago.
+        busy = {one for task, item in self._tasks.items() if not task.done() for one in self._ids(item)}
         for item in items:
             if not busy.isdisjoint(self._ids(item)):
                 log.warning("flow.claimed_again", ids=sorted(self._ids(item)))
+                self._leave(item)
                 continue
             task = asyncio.create_task(self._act(item))
             self._tasks[task] = item

@@ -1,16 +1,25 @@
 """What happens to an endpoint while it is being sent to: it is repaired, made anew, enabled, or disabled."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from bridge.core.errors import FailureReason, StoreBusy
 from bridge.core.model import Endpoint, Lane, WorkState, Write
+from bridge.flows import LEASE
 from bridge.simulator.receiver import HookAnswer
+from tests.flows.town import NOON
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
 DOWN = HookAnswer(500, times=-1)
+
+
+async def until(true):
+    while not true():  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
 
 
 async def made_anew(office, path, events="account.*", seconds=1.0):
@@ -181,3 +190,24 @@ async def test_rows_that_this_process_changed_are_read_at_the_next_claim(office)
     await office.tell()
     await office.run()
     assert [one.name for one in office.receiver.received] == ["moved"]
+
+
+async def test_what_is_claimed_again_while_it_is_under_way_takes_no_room_for_good(office):
+    """The process stood still for longer than a lease. One request too many would shut out every later probe."""
+    office.receiver.script("hook", HookAnswer(500, delay_s=0.3))
+    await office.tell()
+    pump = office.deliverer.pumps[0]
+    running = asyncio.create_task(pump.run())
+    async with asyncio.timeout(10):
+        await until(lambda: office.receiver.of("hook"))
+        with capture_logs() as logs:
+            office.town.clock.move(seconds=LEASE.total_seconds() + 1)
+            pump.wake()
+            await until(lambda: any(log["event"] == "flow.claimed_again" for log in logs))
+        await until(lambda: not pump.in_flight)
+    await pump.stop(5)
+    await running
+    await office.change("hook", failing_since=NOON, held_until=office.town.clock() - timedelta(seconds=1))
+    await office.deliverer.endpoints.read()
+    rows = office.deliverer.endpoints.rows
+    assert office.deliverer.shares.rooms(Lane.FIRST, 10, rows, office.town.clock()).named["hook"] == 1

@@ -270,3 +270,40 @@ async def test_what_is_claimed_again_while_it_is_in_flight_is_not_begun_again(wo
     assert sorted(work.begun) == list(range(10))
     await pump.stop(5)
     await task
+
+
+async def test_what_is_not_begun_is_told_so_that_its_room_is_free_again(work):
+    left = []
+    pump, task = await run(work, ids=lambda item: (str(item),), leave=left.append, most=4)
+    await until(lambda: len(work.begun) == 4)
+    work.waiting = [0, 1]
+    pump._most = 20
+    pump.wake()
+    await until(lambda: left)
+    assert left == [0, 1]
+    work.gate.set()
+    await pump.stop(5)
+    await task
+
+
+async def test_what_was_settled_and_is_due_again_is_begun_again_although_its_task_has_just_ended():
+    """It is claimed in the turn of the loop in which its first attempt ended."""
+    ended = asyncio.Event()
+    claims, attempts, left = [], [], []
+
+    async def claim(room):
+        claims.append(room)
+        if len(claims) == 2:
+            await ended.wait()
+        return ["one"] if len(claims) < 3 else []
+
+    async def act(item):
+        attempts.append(item)
+        ended.set()
+
+    pump = Pump(claim, act, most=4, idle_s=30, ids=lambda item: (item,), leave=left.append)
+    task = asyncio.create_task(pump.run())
+    await until(lambda: len(attempts) == 2)
+    assert left == []
+    await pump.stop(5)
+    await task

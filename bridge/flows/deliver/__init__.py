@@ -75,11 +75,18 @@ class Deliverer:
             rest_s=self._rest_s,
             renew=self._renew,
             ids=_ids,
+            leave=self._leave,
             more=partial(self.shares.more, lane),
         )
 
     async def _renew(self, batches: Collection[Batch]) -> None:
         await self.kit.store.renew((), [one for batch in batches for one in _ids(batch)], LEASE)
+
+    def _leave(self, batch: Batch) -> None:
+        """Give back the room of what was claimed and is not begun."""
+        first, now = batch[0].delivery, self.kit.clock()
+        self.shares.began(first.lane, first.destination, now)
+        self._release(first.lane, first.destination, now)
 
     def wake(self) -> None:
         """Look for work now."""
