@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-system image image-test fuzz check format bench lock clean
+.PHONY: help install demo docs test test-system image image-test fuzz check format bench lock clean
 
 # The first Python that is new enough; choose another with `make PYTHON=python3.12 install`.
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
@@ -28,6 +28,10 @@ $(STAMP): requirements.lock requirements-dev.lock pyproject.toml
 demo: install ## Run the service beside a simulated partner and tell its story; under a minute.
 	.venv/bin/bridge demo
 
+docs: install ## Make a site of the documentation, in build/docs/site; a dead link or anchor fails.
+	$(RUN) pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-docs.lock
+	$(RUN) docs.site
+
 test: install ## Run every test that pip alone can serve: the fast part, then the slow part.
 	$(TESTS) tests --ignore tests/system -m "not slow"
 	@if grep -rqs --include='*.py' 'mark\.slow' tests --exclude-dir system; then \
@@ -37,6 +41,10 @@ test: install ## Run every test that pip alone can serve: the fast part, then th
 test-system: install ## Run the tests that need system tools; installs those tools.
 	bash tests/system/install.sh
 	$(RUN) pytest tests/system
+
+screenshots: install ## Write a picture of each page of the console, narrow and wide, light and dark, to build/screenshots.
+	bash tests/system/install.sh
+	$(RUN) tests.system.console.screenshots
 
 BUILDER ?= docker
 VERSION = $(shell sed -nE 's/^__version__ = "(.+)"/\1/p' bridge/__init__.py)
@@ -76,6 +84,7 @@ lock: ## Write the lock files again (needs uv).
 	$(LOCK) --extra otel --constraint requirements.lock --output-file requirements-otel.lock
 	$(LOCK) --extra otel --group dev --constraint requirements-otel.lock --output-file requirements-dev.lock
 	$(LOCK) --extra otel --group dev --group system --constraint requirements-dev.lock --output-file requirements-system.lock
+	$(UV) pip compile --group docs $(LOCK_OPTIONS) --constraint requirements-dev.lock --output-file requirements-docs.lock
 	echo hatchling | $(UV) pip compile - $(LOCK_OPTIONS) --constraint requirements-dev.lock --output-file requirements-build.lock
 
 clean: ## Remove what the other verbs made.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 
-from bench import accept, deliver, disk, fanout, growth, hanging, hook, idle, open_model, together, watch
+from bench import accept, console, deliver, disk, fanout, growth, hanging, hook, idle, open_model, together, watch
 from bench._engines import ENGINES, Engine, started
 from bench._run import REPETITIONS, Row
 from bench._table import HEAD, shown
@@ -24,6 +24,7 @@ MEASURES: dict[str, Callable[[Engine, int], Row | list[Row]]] = {
     "hanging": hanging.measure,
     "watch": watch.measure,
     "growth": growth.measure,
+    "console": console.measure,
     "idle": idle.measure,
     "disk": disk.measure,
 }

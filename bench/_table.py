@@ -13,6 +13,11 @@ AIMS = {
     "growth_timeline": "below 1.3",
     "watch_cpu": "below 5 ms",
     "watch_rss": "below 300 MB",
+    "console_now": "below 60 ms",
+    "console_posts": "below 60 ms",
+    "console_state": "below 60 ms",
+    "console_text": "below 250 ms",
+    "console_post": "below 60 ms",
     "idle_rss": "below 90 MB",
     "start": "below 2 s",
 }

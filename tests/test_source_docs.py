@@ -27,7 +27,7 @@ from bridge.core.verifying import Scheme, Signature
 from bridge.ports import Source
 from bridge.settings import Kinds, load, reference
 from bridge.sources import KINDS, Kind, build
-from bridge.sources._kind import _schemes
+from bridge.sources._kind import schemes as schemes_of
 from bridge.sources._named import ALIASES
 from bridge.sources._words import WORDS
 from tests.core.builders import NOW
@@ -58,7 +58,7 @@ def bare(kind: Kind) -> Any:
 
 
 def schemes(kind: Kind) -> tuple[Scheme, ...]:
-    return _schemes(kind, bare(kind))
+    return schemes_of(kind, bare(kind))
 
 
 def told(scheme: Scheme) -> str:

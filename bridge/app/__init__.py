@@ -10,8 +10,10 @@ import httpx
 
 from bridge.app._bridge import Bridge
 from bridge.app._build import KINDS, build, new_id, utc_now
-from bridge.app._configured import configured
+from bridge.app._chats import workspaces
+from bridge.app._configured import configured, sendings
 from bridge.app._lasting import check_lasting
+from bridge.app._rehearsal import Rehearsal, rehearsing
 from bridge.app._reload import Reloader
 from bridge.app._service import Heed, Service, ignore
 from bridge.ports import Clock, Store
@@ -21,15 +23,19 @@ from bridge.store import open_store
 __all__ = [
     "KINDS",
     "Bridge",
+    "Rehearsal",
     "Reloader",
     "Service",
     "build",
     "check_lasting",
     "configured",
     "new_id",
+    "rehearsing",
     "running",
+    "sendings",
     "serving",
     "utc_now",
+    "workspaces",
 ]
 
 

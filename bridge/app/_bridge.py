@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -16,6 +17,7 @@ from bridge.app._chats import Chats
 from bridge.app._configured import configured, private_keys
 from bridge.app._keys import warn_of_missing_keys
 from bridge.core.delivering import health
+from bridge.core.errors import StoreError
 from bridge.core.public_keys import key_set
 from bridge.core.sealing import Sealer
 from bridge.core.tokens import Tokens
@@ -30,6 +32,7 @@ from bridge.flows.lookups import Lookups
 from bridge.flows.publish import Publisher
 from bridge.flows.replay import Replayer
 from bridge.flows.resume import Resumer
+from bridge.flows.stream import Streams
 from bridge.flows.wait import Waiters
 from bridge.flows.watch import Watcher
 from bridge.ports import Due, Hint
@@ -42,8 +45,9 @@ if TYPE_CHECKING:
 
 log = structlog.get_logger("bridge")
 
-JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "retention", "leases")
+JOBS = ("posts", "accounts", "resume", "feeds", "replays", "exhausted", "gauges", "tallies", "retention", "leases")
 _GAUGES = timedelta(seconds=10)
+_TALLIES = timedelta(seconds=2)
 _FEEDS = timedelta(seconds=30)
 _REPLAYS = timedelta(seconds=1)
 _EXHAUSTED = timedelta(minutes=1)
@@ -81,6 +85,7 @@ class Bridge:
     chats: Chats | None = None
     sockets: "Sockets | None" = None
     changed: Collection[str] = ()
+    streams: Streams = field(default_factory=Streams)
     _running: list["asyncio.Task[None]"] = field(default_factory=list)
 
     @property
@@ -105,6 +110,8 @@ class Bridge:
             writes_off=tuple(name for name, one in self.kit.partners.items() if not one.writes),
             ephemeral=self.settings.database.ephemeral and not self.kit.store.shared,
             spans=self.kit.spans,
+            streams=self.streams,
+            session=self.settings.console.session if self.settings.console.enabled else None,
         )
 
     async def start(self) -> None:
@@ -137,6 +144,7 @@ class Bridge:
         every("replays", _REPLAYS, self.replayer.tick, first=_REPLAYS)
         every("exhausted", _EXHAUSTED, alone("exhausted", self.deliverer.dead_letters.tick), first=_EXHAUSTED)
         every("gauges", _GAUGES, self.gauges, first=_GAUGES)
+        every("tallies", _TALLIES, self.tallies, first=_TALLIES)
         every("retention", _RETENTION, alone("retention", self.retention), first=_RETENTION)
         every("leases", RENEW_EVERY, self.leases, first=RENEW_EVERY)
 
@@ -157,6 +165,7 @@ class Bridge:
     def drain(self) -> None:
         """Refuse new work from now on, and answer everybody who waits."""
         self.ingest.load.draining = True
+        self.streams.end()
         if self.sockets:
             self.sockets.refuse()
 
@@ -169,6 +178,7 @@ class Bridge:
         """Begin no work any more, and finish or release what is in flight within `limit`; requests are still taken."""
         await asyncio.gather(self._end_ticks(limit), *(pump.stop(limit.total_seconds()) for pump in self.pumps))
         await asyncio.gather(*self._running, return_exceptions=True)
+        await self._last_tallies()
 
     async def leave(self, limit: timedelta) -> None:
         """End what goes on for requests that were answered, when no more come."""
@@ -218,6 +228,20 @@ class Bridge:
         self.kit.metrics.set_endpoints(health(one, self.kit.clock()) for one in endpoints)
         self.ingest.load.queue = counts.queue.get("commands", 0) + counts.queue.get("deliveries", 0)
 
+    async def tallies(self) -> None:
+        """Store what was counted since the last time, for all processes to draw."""
+        counted = self.kit.metrics.counted
+        tallies = counted.take(self.kit.clock())
+        try:
+            await self.kit.store.desk.tally(tallies)
+        except StoreError:
+            counted.put_back(tallies)
+            raise
+
+    async def _last_tallies(self) -> None:
+        with suppress(StoreError):
+            await self.tallies()
+
     def _room(self) -> None:
         load, limits, metrics = self.ingest.load, self.ingest.limits, self.kit.metrics
         metrics.queue_limit(limits.queue)
@@ -245,6 +269,7 @@ class Bridge:
             events_before=now - rules.events,
             attempts_before=now - rules.attempts,
             posts_before=now - rules.posts,
+            audit_before=now - rules.audit,
             limit=_PRUNE_AT_ONCE,
         )
         async for rows in pruning:

@@ -2,7 +2,7 @@
 
 import random
 import secrets
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -90,6 +90,7 @@ def build(
     *,
     clock: Clock = utc_now,
     transport: httpx.AsyncBaseTransport | None = None,
+    new_id: Callable[[str], str] = new_id,
 ) -> Bridge:
     """Wire the parts over an open store; nothing runs yet."""
     metrics = carried.metrics

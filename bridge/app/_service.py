@@ -213,6 +213,8 @@ class Service:
     async def _leave(self, before: Generation, after: Bridge) -> None:
         """Close a generation once it is not needed any more, or everything ends."""
         limit = min(before.bridge.settings.server.drain * 0.7, _LONGEST)
+        # Who listens asks again, and is judged by the tokens that there are now.
+        before.bridge.streams.end()
         waiting = [asyncio.create_task(_unneeded(before, after, limit)), asyncio.create_task(self._ending.wait())]
         await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
         for task in waiting:

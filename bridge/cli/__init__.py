@@ -1,35 +1,63 @@
 """The command line: `bridge serve | check | health | init | migrate | backup | restore | preview | slack | simulate |
 demo | version`.
 
-Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast.
+Each verb is a file of its own and is imported only when it is asked for, so that `serve` starts fast. Those
+that ask a running service (`bridge posts` and the like) are in `bridge.cli.client`.
 """
 
 import argparse
+import io
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib import import_module
 from pathlib import Path
 
 from bridge import __version__
+from bridge.cli._operating import add_operating
+from bridge.cli._rehearsals import add_rehearsals
+from bridge.cli.client._parser import add_client
 
 PARTNERS = ("genviral", "posteverywhere")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; the exit status is 0 when it did what was asked, 1 when not, 2 when the call makes no sense."""
-    arguments = _parser().parse_args(argv)
-    if arguments.verb == "version":
-        sys.stdout.write(f"bridge {__version__}\n")
-        return 0
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # A terminal may know fewer characters than people write.
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    for text in _texts(arguments):
+        if not text.isascii() and any("\ud800" <= char <= "\udfff" for char in text):
+            parser.error(f"{text[:40]!a} is not in UTF-8")
     if arguments.verb == "serve":
         # Until it heeds it: it would end what only begins, and the file is yet to be read.
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    verb = import_module(f"bridge.cli.{arguments.verb}")
     try:
-        return int(verb.run(arguments))
+        how = _version() if arguments.verb == "version" else _run(arguments)
+        sys.stdout.flush()
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        from bridge.cli.client._ended import cut
+
+        return int(cut())
+    return how
+
+
+def _version() -> int:
+    sys.stdout.write(f"bridge {__version__}\n")
+    return 0
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    verb = import_module(getattr(arguments, "code", f"bridge.cli.{arguments.verb}"))
+    return int(verb.run(arguments))
+
+
+def _texts(arguments: argparse.Namespace) -> Iterator[str]:
+    for value in vars(arguments).values():
+        yield from (text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,6 +86,9 @@ def _parser() -> argparse.ArgumentParser:
     simulate.add_argument("--tick", type=float, metavar="SECONDS", help="how often its worker runs; default 300, or 5")
     simulate.add_argument("--contract", metavar="NAME", help="genviral: v3, v1; posteverywhere: new, sdk, old")
     verbs.add_parser("version", help="print the version")
+    add_client(verbs)
+    add_rehearsals(verbs)
+    add_operating(verbs)
     return parser
 
 
@@ -93,10 +124,9 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
 
 
 def _count(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise ValueError
-    return number
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number from 1 on")
+    return int(text)
 
 
 def _add_init(parser: argparse.ArgumentParser) -> None:

@@ -32,7 +32,9 @@ from bridge.simulator.posteverywhere import LINKEDIN, ORGANIZATION, X
 from bridge.simulator.posteverywhere.outbox import EVENTS, Subscription
 from bridge.simulator.receiver import Receiver
 
-ENDPOINT, HINTS = "story", "news"
+ENDPOINT, HINTS, BLOG = "story", "news", "blog"
+KEPT_TOKEN = "demo"
+"""Of a demo that is left running, for a person to type: its service listens on this machine alone."""
 ACCOUNTS = {"brand-tiktok": TIKTOK, "brand-instagram": INSTAGRAM, "brand-youtube": YOUTUBE}
 SECOND_ACCOUNTS = {"brand-x": X, "brand-linkedin": LINKEDIN}
 _WORKER_S = 0.7
@@ -55,14 +57,20 @@ class Stage:
     second_url: str
     receiver_url: str
     token: str
+    blog_secret: str
     log: Path
 
 
 @contextlib.asynccontextmanager
-async def set_stage() -> AsyncIterator[Stage]:
-    """Start everything on free ports of 127.0.0.1; on leaving, end the service and remove its folder."""
-    environ = {name: _whsec() for name in ("DEMO_SECRET", "DEMO_HINTS")}
-    environ |= {"DEMO_TOKEN": secrets.token_urlsafe(24), "DEMO_GENVIRAL": DEMO_TOKEN, "DEMO_POSTEVERYWHERE": DEMO_KEY}
+async def set_stage(*, keep: bool = False) -> AsyncIterator[Stage]:
+    """Start everything on free ports of 127.0.0.1; on leaving, end the service and remove its folder.
+
+    With `keep` there is more for a person to do: a blog, endpoints of one's own, and a token that may do all.
+    """
+    environ = {name: _whsec() for name in ("DEMO_SECRET", "DEMO_HINTS", "DEMO_BLOG")}
+    environ |= {"DEMO_GENVIRAL": DEMO_TOKEN, "DEMO_POSTEVERYWHERE": DEMO_KEY}
+    environ["DEMO_TOKEN"] = KEPT_TOKEN if keep else secrets.token_urlsafe(24)
+    environ["DEMO_KEY"] = base64.urlsafe_b64encode(secrets.token_bytes(32)).decode()
     simulator, receiver = GenviralSimulator(), Receiver({ENDPOINT: environ["DEMO_SECRET"]})
     second = PostEverywhereSimulator(general_per_minute=6000, creates_per_minute=600, webhook_duplicates=1)
     async with contextlib.AsyncExitStack() as stack:
@@ -72,6 +80,7 @@ async def set_stage() -> AsyncIterator[Stage]:
         receiver_url = await stack.enter_async_context(running(receiver.app()))
         config = folder / "bridge.yaml"
         tree = _config(folder, partner_url, second_url, receiver_url)
+        tree = _for_people(tree) if keep else tree
         config.write_text(yaml.safe_dump(tree, sort_keys=False))
         service_url = await stack.enter_async_context(_service(config, environ))
         _subscribe(second, f"{service_url}/hooks/{HINTS}", environ["DEMO_HINTS"])
@@ -87,6 +96,7 @@ async def set_stage() -> AsyncIterator[Stage]:
             second_url=second_url,
             receiver_url=receiver_url,
             token=environ["DEMO_TOKEN"],
+            blog_secret=environ["DEMO_BLOG"],
             log=folder / "bridge.log",
         )
 
@@ -132,6 +142,23 @@ def _config(folder: Path, partner_url: str, second_url: str, receiver_url: str) 
         "retry": {"delays": ["2s", "4s", "8s"]},
         "network": {"allow": ["127.0.0.0/8"], "allow_http": True, "ports": []},
         "log": {"format": "json"},
+    }
+
+
+def _for_people(tree: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Add what a demo has that is left running."""
+    [token] = tree["tokens"]
+    blog = {
+        "kind": "ghost",
+        "secret": {"env": "DEMO_BLOG"},
+        "accounts": ["brand-instagram"],
+        "caption": "{{ title }}\n{{ url }}",
+    }
+    return {
+        **tree,
+        "server": {**tree["server"], "secret_key": {"env": "DEMO_KEY"}},
+        "tokens": [{**token, "scopes": ["publish", "read", "admin"]}],
+        "sources": {**tree["sources"], BLOG: blog},
     }
 
 

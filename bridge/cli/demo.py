@@ -10,6 +10,8 @@ from typing import Any
 
 from rich.console import Console
 
+from bridge.cli import _kept as kept
+from bridge.cli._ending import run_to_end
 from bridge.cli._show import posts_by_state, show_metrics, show_posts, show_webhooks, types_of
 from bridge.cli._stage import ACCOUNTS, HINTS, Stage, set_stage
 from bridge.simulator.receiver import Received
@@ -22,12 +24,14 @@ _VIDEO = "https://cdn.example.com/holidays.mp4"
 def run(arguments: argparse.Namespace) -> int:
     """Play the demo; 0 only when every check held."""
     console = Console()
-    return asyncio.run(_play(console, keep=arguments.keep))
+    return run_to_end(_play(console, keep=arguments.keep))
 
 
 async def _play(console: Console, *, keep: bool) -> int:
     began = time.monotonic()
-    async with set_stage() as stage:
+    async with set_stage(keep=keep) as stage:
+        if keep:
+            kept.greet(console, stage)
         story = Story(console, stage)
         telling = asyncio.create_task(story.follow())
         try:
@@ -40,22 +44,8 @@ async def _play(console: Console, *, keep: bool) -> int:
         await story.end()
         console.print(f"{'All' if story.well else 'NOT all'} checks held, in {time.monotonic() - began:.0f} s.")
         if keep:
-            await _keep(console, stage)
+            await kept.keep(console, stage)
     return 0 if story.well else 1
-
-
-async def _keep(console: Console, stage: Stage) -> None:
-    """Leave everything running until it is interrupted."""
-    for line in (
-        f"service         {stage.service_url}    Authorization: Bearer {stage.token}",
-        f"genviral        {stage.partner_url}    control: {stage.partner_url}/_control/state",
-        f"posteverywhere  {stage.second_url}    control: {stage.second_url}/_control/state",
-        f"receiver        {stage.receiver_url}    received: {stage.receiver_url}/_control/received",
-        f"log             {stage.log}",
-        "Ctrl-C ends it.",
-    ):
-        console.print(line, highlight=False, markup=False, soft_wrap=True)
-    await asyncio.Event().wait()
 
 
 class Story:

@@ -13,6 +13,7 @@ import json
 import os
 import socket
 import sys
+from pathlib import Path
 
 from bridge.cli._listening import where_noted
 from bridge.core.errors import SettingsError
@@ -25,16 +26,21 @@ _PATIENCE_S = 3.0
 def run(arguments: argparse.Namespace) -> int:
     """Ask, and say the answer in one line; 1 when it is not well, or does not answer."""
     path, wanted = ("/livez", "live") if arguments.live else ("/readyz", "ready")
-    try:
-        noted = where_noted(identity(arguments.config, os.environ))
-        fault = _asked(*(_near(*noted) if noted else _address(listeners(arguments.config, os.environ))), path)
-    except (SettingsError, _Unknowable) as error:
-        fault = f"where to ask is not known: {error}"
+    fault = fault_of(arguments.config, path)
     if fault:
         sys.stderr.write(f"not {wanted}: {fault}\n")
         return 1
     sys.stdout.write(f"{wanted}\n")
     return 0
+
+
+def fault_of(config: Path | None, path: str) -> str:
+    """Return what is wrong with the service by what it answers there, or nothing."""
+    try:
+        noted = where_noted(identity(config, os.environ))
+        return _asked(*(_near(*noted) if noted else _address(listeners(config, os.environ))), path)
+    except (SettingsError, _Unknowable) as error:
+        return f"where to ask is not known: {error}"
 
 
 class _Unknowable(Exception):
@@ -76,7 +82,17 @@ def _asked(host: str, port: int, path: str) -> str:
         return f"{where} does not speak HTTP: {type(error).__name__}"
     finally:
         connection.close()
-    return "" if answer.status == 200 else _told(text) or f"{where}{path} answered {answer.status}"
+    if answer.status == 200:
+        return "" if _is_ours(text) else f"what answers at {where} is not bridge"
+    return _told(text) or f"{where}{path} answered {answer.status}"
+
+
+def _is_ours(text: bytes) -> bool:
+    """Say whether an answer is JSON, as that of a probe is, and not a page of whatever has the port."""
+    try:
+        return isinstance(json.loads(text), dict)
+    except ValueError:
+        return False
 
 
 def _told(text: bytes) -> str:

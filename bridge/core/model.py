@@ -55,7 +55,7 @@ class Event:
     `key` is the dedupe key (unique within `scope` until `key_until`, None means not deduplicated); `fingerprint` is the
     hash of the parsed request before defaults. `request` is the parsed request; `body` the raw bytes. `traceparent` is
     the trace that what becomes of it belongs to (`core.traces`).
-    `reason` says why an event made no post.
+    `reason` says why an event made no post. `headers` are those of the request that tell a person something.
     """
 
     id: str
@@ -76,6 +76,7 @@ class Event:
     traceparent: str | None = None
     warnings: tuple[Json, ...] = ()
     reason: str | None = None
+    headers: Json | None = None
 
 
 @noun(frozen=True, slots=True)

@@ -29,6 +29,7 @@ node itself describes has no dashes.
 _OF_A_CONTAINER = re.compile(r"/io\.containerd\.[^/]+/containers/[^/]+/volumes/[^/]+$")
 """What containerd mounts where an image has a `VOLUME` and the pod nothing: a folder that goes with the container."""
 _IN_MEMORY = frozenset({"tmpfs", "ramfs"})
+_ELSEWHERE = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "ceph", "glusterfs", "fuse.sshfs", "fuse.s3fs"})
 _ESCAPED = re.compile(r"\\([0-7]{3})")
 
 
@@ -58,6 +59,20 @@ def lost_with_pod(mountinfo: str, path: str) -> str | None:
         return MEMORY
     gone = found.point == PurePosixPath("/") or _OF_A_CONTAINER.search(found.root)
     return CONTAINER if gone else None
+
+
+def file_system(mountinfo: str, path: str) -> str:
+    """Return the kind of file system that a file or folder is on, such as `ext4`; empty where the table has none.
+
+    Args: as those of `lost_with_pod`.
+    """
+    found = _holding(_mounts(mountinfo), PurePosixPath(path))
+    return found.kind if found else ""
+
+
+def is_elsewhere(kind: str) -> bool:
+    """Say whether a kind of file system is that of another machine."""
+    return kind in _ELSEWHERE
 
 
 def _mounts(mountinfo: str) -> Iterator[Mount]:

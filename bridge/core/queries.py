@@ -29,6 +29,8 @@ class Find:
     reason: str | None = None
     subject: str | None = None
     text: str | None = None
+    token: str | None = None
+    action: str | None = None
     since: datetime | None = None
     until: datetime | None = None
 

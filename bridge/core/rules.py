@@ -299,3 +299,6 @@ class Retention:
     events: Annotated[Positive, Field(description="How long events and deliveries are kept.")] = timedelta(days=30)
     attempts: Annotated[Positive, Field(description="How long attempts are kept.")] = timedelta(days=30)
     posts: Annotated[Positive, Field(description="How long posts that have ended are kept.")] = timedelta(days=180)
+    audit: Annotated[
+        Positive, Field(description="How long it is kept who asked for which change, over the API and in the console.")
+    ] = timedelta(days=365)

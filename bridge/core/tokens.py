@@ -1,6 +1,7 @@
 """Who may call our API: bearer tokens, their scopes, and the accounts that they may publish to."""
 
 import hashlib
+import hmac
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -44,6 +45,16 @@ class Tokens:
         if not token.may(scope):
             raise Problem(403, "scope", f"Token {token.name!r} lacks the scope {scope!r}. Add it to `tokens[].scopes`.")
         return token
+
+    def proof(self, name: str) -> str:
+        """Return what a session keeps of a token's secrets: with others, or none, it is over. It does not tell them."""
+        digests = sorted(digest for digest, token in self._by_hash.items() if token.name == name)
+        return hmac.digest(b"".join(digests), b"session", "sha256").hex()
+
+    def proven(self, name: str, proof: str) -> Token | None:
+        """Return the token of a name; None when there is none, or its secrets are not those of the proof."""
+        found = next((token for token in self._by_hash.values() if token.name == name), None)
+        return found if found is not None and hmac.compare_digest(self.proof(name), proof) else None
 
 
 def _digest(secret: str) -> bytes:

@@ -22,7 +22,7 @@ from bridge.core.model import RawRequest
 from bridge.core.shared_secrets import Place as Place
 from bridge.core.shared_secrets import Shared as Shared
 from bridge.core.shared_secrets import check_shared
-from bridge.core.signing import TOLERANCE, Algorithm, Check, Encoding, decode, mac, secret_key
+from bridge.core.signing import TOLERANCE, Algorithm, Check, Encoding, decode, encode, mac, secret_key
 
 _MOST_SIGNATURES = 16
 _DIGITS = {"s": 11, "ms": 14}
@@ -150,6 +150,22 @@ def is_meant(scheme: Signature, raw: RawRequest) -> bool:
     return scheme.version is None or raw.header(scheme.version[0]) == scheme.version[1]
 
 
+def signature(scheme: Signature, secret: str, raw: RawRequest, items: Sequence[tuple[str, str]] = ()) -> str | None:
+    """Return what the holder of a secret signs a request with, as text without the prefix.
+
+    `items` are the others of the signature's own header. None where the request lacks something that is signed, or the
+    secret holds no key.
+    """
+    parts = _parts(scheme, raw, items)
+    found = None if parts is None else next(_expected(scheme, secret, parts), None)
+    return None if found is None else encode(found, scheme.encoding)
+
+
+def names_in(template: str) -> tuple[str, ...]:
+    """Return the names that a template holds, in its order."""
+    return tuple(piece for named, piece in _pieces(template) if named)
+
+
 def is_key(form: KeyForm, secret: str) -> bool:
     """Say whether a secret can be read as a key of that form."""
     return bool(list(_keys(form, secret)))
@@ -239,15 +255,21 @@ def _is_signed(
     """Compare every signature with what each secret gives, so that the time tells nothing of which one fitted."""
     found = False
     for secret in secrets:
-        message = _message(scheme.template, {**parts, "secret": secret.encode()})
-        for key in _keys(scheme.key, secret):
-            if scheme.keyed:
-                expected = mac(key, message, scheme.algorithm)
-            else:
-                expected = hashlib.new(scheme.algorithm.value, message).digest()
+        for expected in _expected(scheme, secret, parts):
             for signature in signatures:
                 found |= hmac.compare_digest(expected, signature)
     return found
+
+
+def _expected(scheme: Signature, secret: str, parts: Mapping[str, bytes]) -> Iterator[bytes]:
+    """Give what is signed, signed with each key that a secret may stand for."""
+    message = _message(scheme.template, {**parts, "secret": secret.encode()})
+    for key in _keys(scheme.key, secret):
+        yield mac(key, message, scheme.algorithm) if scheme.keyed else _hash(scheme.algorithm, message)
+
+
+def _hash(algorithm: Algorithm, message: bytes) -> bytes:
+    return hashlib.new(algorithm.value, message).digest()
 
 
 @lru_cache(maxsize=128)

@@ -30,6 +30,7 @@ from bridge.core.endpoints import WANTED
 from bridge.core.errors import FailureReason, StoreAway, StoreBusy, StoreError, StoreFull
 from bridge.core.model import CommandKind
 from bridge.core.retry import Choice
+from bridge.core.tallies import DELIVERIES, EVENTS, POSTS, REFUSED, Tallying
 from bridge.metrics._family import Family, Parent
 from bridge.metrics._table import (
     CALL_OUTCOMES,
@@ -82,6 +83,12 @@ _BY_NAME = frozenset({"source", "partner", "endpoint", "socket"})
 _STORAGE = ((StoreAway, "away"), (StoreBusy, "busy"), (StoreFull, "full"))
 """What a refused call counts as: the first that it is, else as an `error`."""
 
+_ENDS = ("post.posted", "post.partial", "post.failed", "post.rejected")
+"""What the tallies count of posts."""
+
+_REFUSED = frozenset({"invalid", "conflict", "overloaded", "failed"})
+"""Outcomes of events that the tallies count as refused; whoever proves nothing is counted as `auth_failure`."""
+
 
 class Metrics:
     """Counts what happens, into one registry. Only `set_counts` and `render` cost more than a microsecond or two.
@@ -111,6 +118,7 @@ class Metrics:
         # Else each counter would be followed by a second series, of when it began, which nothing here reads.
         disable_created_metrics()  # type: ignore[no-untyped-call]  # It has no types, nor anything to give.
         self._registry = registry
+        self.counted = Tallying()
         self._named: list[tuple[Metric, Family[Any]]] = []
         self._standing: Counted[str] = Counted()
         self._configured: dict[str, Collection[str]] = {
@@ -210,6 +218,10 @@ class Metrics:
     def event(self, source: str, outcome: EventOutcome, count: int = 1) -> None:
         """Count events received."""
         self._events.at(source, outcome).inc(count)
+        self.counted.add(EVENTS, outcome, count)
+        self.counted.add(f"{EVENTS}:{source}", outcome, count)
+        if outcome in _REFUSED:
+            self.counted.add(f"{REFUSED}:{source}", outcome, count)
 
     def feed_swept(self, source: str, outcome: FeedSwept) -> None:
         """Count one reading of a feed."""
@@ -232,6 +244,7 @@ class Metrics:
     def auth_failure(self, source: str, reason: str) -> None:
         """Count a sender that was refused: `no_token`, `unknown_token`, `scope`, `account`, or a `signing.Check`."""
         self._auth_failures.at(source, reason).inc()
+        self.counted.add(f"{REFUSED}:{source}", reason)
 
     def command(
         self, partner: str, kind: CommandKind, outcome: CommandOutcome, reason: FailureReason | None = None
@@ -263,6 +276,8 @@ class Metrics:
         """Count an outbound event that was recorded; one that only asks for word in a chat tells of none."""
         if event_type != WANTED:
             self._transitions.at(event_type).inc()
+        if event_type in _ENDS:
+            self.counted.add(POSTS, event_type.removeprefix("post."))
 
     def retry_decided(self, choice: Choice) -> None:
         """Count a judgement on a failed target."""
@@ -273,6 +288,7 @@ class Metrics:
     ) -> None:
         """Count one attempt to deliver; `reason` when it did not succeed. `endpoint` is its `delivering.label`."""
         self._deliveries.at(endpoint, outcome).inc()
+        self.counted.add(DELIVERIES, outcome)
         self._delivery_seconds.observe(seconds)
         if reason is not None:
             self._deliveries_failed.at(endpoint, reason).inc()

@@ -6,6 +6,7 @@ variable, follows no redirect, keeps no cookie, unpacks nothing, and reads no mo
 """
 
 from bridge.net._answers import Incoming as Incoming
+from bridge.net._answers import Look as Look
 from bridge.net._answers import NetError as NetError
 from bridge.net._answers import Reply as Reply
 from bridge.net._client import MAX_BODY as MAX_BODY

@@ -5,6 +5,7 @@ import ssl
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import aiohttp
 
@@ -38,6 +39,19 @@ class Reply:
     headers: Mapping[str, str]
     body: bytes
     duration_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a look at an address found: an answer of any status, and until when its certificate is good.
+
+    `body` is as that of `Reply`. `expires_at` is None for plain http.
+    """
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    expires_at: datetime | None
 
 
 class Incoming:
@@ -78,6 +92,14 @@ def watched() -> Iterator[Dialling]:
         raise _named(error, exchange) from error
     finally:
         dialling.reset(token)
+
+
+def expiry(exchange: Dialling) -> datetime | None:
+    """Return until when the certificate of the other side is good; None where there was none."""
+    certificate = exchange.wire.certificate if exchange.wire is not None else None
+    if not certificate or "notAfter" not in certificate:
+        return None
+    return datetime.fromtimestamp(ssl.cert_time_to_seconds(certificate["notAfter"]), UTC)
 
 
 def _named(error: Exception, exchange: Dialling) -> NetError:

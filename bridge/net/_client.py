@@ -1,5 +1,6 @@
 """The client: its sessions, one request, and the second try when a kept connection was closed under it."""
 
+import asyncio
 import io
 import math
 import re
@@ -7,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Collection, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from types import TracebackType
 from typing import Self
@@ -17,7 +19,7 @@ from yarl import URL
 
 from bridge.core.addresses import Network
 from bridge.core.errors import FailureReason
-from bridge.net._answers import Incoming, NetError, Reply, watched
+from bridge.net._answers import Incoming, Look, NetError, Reply, expiry, watched
 from bridge.net._wire import Connector, Dialling
 
 MAX_BODY = 16 * 1024
@@ -143,6 +145,39 @@ class GuardedClient:
         with watched() as exchange:
             status, found, content = await _sent(sessions, request, exchange, timeout_s, again=again)
         return Reply(status, found, content, time.perf_counter() - started)
+
+    async def look(self, url: str, timeout_s: float) -> Look:
+        """GET an address on a connection of its own; plain http is taken, too. Arguments as those of `request`.
+
+        Raises:
+            NetError: there was no usable answer.
+        """
+        _, fresh = self._opened_sessions()
+        request = _Request("GET", _parsed(url, _WEB, self._ports), {}, None, MAX_BODY)
+        with watched() as exchange:
+            status, headers, body = await _exchange(fresh, request, exchange, timeout_s)
+            return Look(status, headers, body, expiry(exchange))
+
+    async def reach(self, url: str, timeout_s: float, *, allow_http: bool | None = None) -> datetime | None:
+        """Connect to an address and ask for nothing; return until when its certificate is good, None for plain http.
+
+        Arguments as those of `request`.
+
+        Raises:
+            NetError: there was no connection.
+        """
+        _, fresh = self._opened_sessions()
+        schemes = _WEB if (self._allow_http if allow_http is None else allow_http) else _SECURE
+        target = _parsed(url, schemes, self._ports)
+        assert fresh.connector is not None
+        with watched() as exchange:
+            request = aiohttp.ClientRequest("HEAD", target, loop=asyncio.get_running_loop(), session=fresh)
+            async with asyncio.timeout(timeout_s):
+                connection = await fresh.connector.connect(request, [], aiohttp.ClientTimeout(total=timeout_s))
+            try:
+                return expiry(exchange)
+            finally:
+                connection.close()
 
     @asynccontextmanager
     async def opened(self, url: str, *, headers: Mapping[str, str] | None = None) -> AsyncIterator[Incoming]:

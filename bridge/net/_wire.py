@@ -1,6 +1,8 @@
 """How connections are opened: every address is judged when it is dialled, and what came over each is counted."""
 
+import asyncio
 import socket
+from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import partial
@@ -30,9 +32,15 @@ class Wire(ResponseHandler):
     """
 
     came = 0
+    certificate: Mapping[str, Any] | None = None
     room: float = _MAX_HEAD
     malformed = False
     _body: aiohttp.StreamReader | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep what the other side proved itself with; called by the transport once it has."""
+        super().connection_made(transport)
+        self.certificate = transport.get_extra_info("peercert")
 
     def asked(self) -> None:
         """Begin to count anew: a request is about to be sent."""

@@ -16,6 +16,7 @@ from bridge.core.queries import Find as Find
 from bridge.core.queries import Rooms as Rooms
 from bridge.core.queries import Timeline as Timeline
 from bridge.core.queries import Untold as Untold
+from bridge.ports.desk import Desk as Desk
 from bridge.ports.partner import Begin as Begin
 from bridge.ports.partner import Checked as Checked
 from bridge.ports.partner import Known as Known

@@ -129,6 +129,10 @@ class Partner(Protocol):
         """
         ...
 
+    def line(self, command: Command, post: Post) -> str:
+        """Return the method and path, below the partner's base address, that `send` calls: `POST /posts`."""
+        ...
+
     async def send(self, command: Command, post: Post, body: bytes, begin: Begin = at_once) -> Receipt:
         """Call the partner with exactly these bytes.
 
@@ -201,6 +205,10 @@ class Partner(Protocol):
 
     async def accounts(self) -> Listing:
         """List the accounts that the key sees; only a 200 says anything about accounts."""
+        ...
+
+    async def plan(self) -> str:
+        """Say in a few words which plan the key is on; empty where the partner does not tell."""
         ...
 
     def judge(self, error: str, platform: str) -> Judgement:

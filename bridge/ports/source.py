@@ -105,12 +105,14 @@ class Call:
 class Source(Protocol):
     """One configured sender. Sans-I/O: bytes in, data out.
 
-    `reply` is how it is answered, `methods` are those of HTTP it sends events with. `fetches` says that it can look up
-    what its requests leave out: then an item of intent `needs_fetch` with `wanted` gets a `Lookup`. `slow` says that
-    `read` may take seconds of work, so that it is not for the event loop.
+    `told` says for people how its sender is known, without any secret. `reply` is how it is answered, `methods` those
+    of HTTP it sends events with. `fetches` says that it can look up what its requests leave out: then an item of intent
+    `needs_fetch` with `wanted` gets a `Lookup`. `slow` says that `read` may take seconds of work, so that it is not for
+    the event loop.
     """
 
     kind: str
+    told: str
     reply: Reply
     methods: tuple[str, ...]
     fetches: bool

@@ -28,6 +28,7 @@ from bridge.core.model import (
 from bridge.core.nouns import noun
 from bridge.core.queries import Counts, Due, EndpointStats, Find, Rooms, Timeline, Untold
 from bridge.core.restoring import Restore
+from bridge.ports.desk import Desk
 
 
 @noun(frozen=True, slots=True)
@@ -115,6 +116,11 @@ class Store(Protocol):
     @property
     def restored(self) -> Restore | None:
         """When the database was put back from a copy the last time; None when it never was."""
+        ...
+
+    @property
+    def desk(self) -> Desk:
+        """What is kept of people: who is signed in, who asked for what, and counts by the minute."""
         ...
 
     def clock(self) -> datetime:
@@ -228,13 +234,18 @@ class Store(Protocol):
         ...
 
     def prune(
-        self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
+        self,
+        *,
+        events_before: datetime,
+        attempts_before: datetime,
+        posts_before: datetime,
+        audit_before: datetime | None = None,
+        limit: int,
     ) -> AsyncIterator[int]:
         """Delete ended history, at most `limit` rows of a table at a time, and say after each time how many went.
 
-        It goes on as fast as it is asked to, until it has been through all that is old; it may be left at any time.
-        Never an event before its posts and its lookup. Objects and feeds are kept for good. A message in a chat that
-        stays loses where it was answered, once that takes no more answers.
+        It may be left at any time. No event goes before its posts and its lookup; objects and feeds stay, and so do
+        notes without a limit. A message that stays loses where it was answered, once that takes no more answers.
         """
         ...
 

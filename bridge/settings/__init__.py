@@ -16,6 +16,7 @@ from bridge.core.errors import Fault, SettingsError
 from bridge.core.redact import Redactor
 from bridge.settings._build import build, one, secrets
 from bridge.settings._checks import check, warnings
+from bridge.settings._effective import Effective, effective
 from bridge.settings._files import Stamp, content, stamp
 from bridge.settings._reference import json_schema, reference
 from bridge.settings._tracing import check_variables, header_values, tracing_warnings, without_disabled
@@ -40,6 +41,7 @@ __all__ = [
     "ORDER",
     "Admin",
     "Database",
+    "Effective",
     "EndpointEntry",
     "Entry",
     "Kinds",
@@ -50,6 +52,7 @@ __all__ = [
     "Stamp",
     "Token",
     "Tracing",
+    "effective",
     "identity",
     "json_schema",
     "listeners",

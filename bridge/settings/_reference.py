@@ -10,8 +10,14 @@ from bridge.core.mapping import NAMES
 from bridge.settings._build import defaults, help_of, options, schema
 from bridge.settings._types import NAMED, ORDER, SECTIONS, Kinds, Token
 
-_SECRET = {"$ref": "#/$defs/secret"}
-_SECRETS = {"anyOf": [_SECRET, {"type": "array", "items": _SECRET, "minItems": 1}]}
+_SECRET: dict[str, Any] = {"$ref": "#/$defs/secret"}
+_SECRETS: dict[str, Any] = {"anyOf": [_SECRET, {"type": "array", "items": _SECRET, "minItems": 1}]}
+_MAYBE_TEXT = [{"type": "string"}, {"type": "null"}]
+_OF_SECRETS = "Where a secret is kept; never the secret itself."
+_REFERENCES = {
+    "env": "Name of the variable that holds it.",
+    "file": "Path of the file that holds it; it counts from the configuration's folder.",
+}
 _WORDS = {"string": "text", "boolean": "true or false", "null": "nothing", "object": "mapping"}
 
 
@@ -24,10 +30,16 @@ def json_schema(kinds: Kinds) -> dict[str, Any]:
     sections["sources"] = _by_kind(kinds.sources)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "urn:bridge:configuration",
         "title": "The configuration of bridge",
+        "description": "One YAML file; a secret is {env: NAME} or {file: PATH}. BRIDGE_SECTION__KEY lies over it.",
         **_closed({name: sections[name] for name in ORDER}),
-        "$defs": {"secret": {"oneOf": [_closed({word: {"type": "string"}}, [word]) for word in ("env", "file")]}},
+        "$defs": {"secret": {"description": _OF_SECRETS, "oneOf": [_reference(word) for word in ("env", "file")]}},
     }
+
+
+def _reference(word: str) -> dict[str, Any]:
+    return _closed({word: {"type": "string", "description": _REFERENCES[word]}}, [word])
 
 
 def _closed(properties: Mapping[str, Any], required: list[str] | None = None) -> dict[str, Any]:
@@ -62,17 +74,25 @@ def _property(kind: type, name: str) -> dict[str, Any]:
     own = _inlined(whole["properties"][name], whole.get("$defs", {}))
     told = {"description": help_of(kind, name), **_default(kind, name)}
     if option.secret:
-        several = any(one.get("type") == "array" for one in (own, *own.get("anyOf", ())))
-        return {**(_SECRETS if several else _SECRET), **told}
+        return {**_secret(own), **told}
     if option.nested is not None and option.by_name:
         return {"type": "object", "additionalProperties": _object(option.nested), **told}
     if option.nested is not None:
         return {**_object(option.nested), **told}
     if own.get("type") == "string" and not {"enum", "$comment"} & set(own):
         return {"anyOf": [own, _SECRET], **told}
+    if own.get("anyOf") == _MAYBE_TEXT:
+        return {"anyOf": [*_MAYBE_TEXT, _SECRET], **told}
     if own.get("additionalProperties") == {"type": "string"}:
         return {**own, "additionalProperties": {"anyOf": [{"type": "string"}, _SECRET]}, **told}
     return {**own, **told}
+
+
+def _secret(own: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the schema of a secret whose value has this one: a reference, a list of some, or nothing."""
+    kinds = {one.get("type") for one in (own, *own.get("anyOf", ()))}
+    plain = _SECRETS if "array" in kinds else _SECRET
+    return {"anyOf": [*plain.get("anyOf", [plain]), {"type": "null"}]} if "null" in kinds else plain
 
 
 def _inlined(schema: Any, defs: Mapping[str, Any]) -> Any:
@@ -202,6 +222,12 @@ that is how a secret is replaced without a pause.
 `-` in a name is written `_`, and a number is a place in a list, as in `BRIDGE_TOKENS__0__NAME`. A value that begins
 with `[` or `{` is YAML. `BRIDGE_..._FILE` names a file to read the value from. Variables without two underscores are
 yours, for secrets to refer to.
+
+**In an editor:** `bridge config schema > bridge.schema.json` writes a JSON Schema (2020-12) of all this, and the first
+line `# yaml-language-server: $schema=bridge.schema.json` of the YAML file lets an editor with the YAML language server
+complete keys, show what each means, and mark what is wrong. `bridge config show`
+prints the configuration as it counts, each value with where it is from: the file, a variable, or the default. Of a
+secret it shows only where it is kept.
 
 **Durations** have a unit (`500ms`, `30s`, `10m`, `72h`, `7d`, `2w`, `1h30m`), **sizes** too (`64kB`, `2MB`, `1GiB`).
 **Names** are small letters, digits, `-` and `_`.

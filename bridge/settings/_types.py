@@ -184,6 +184,17 @@ class Reach:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Console:
+    """Pages for people at `/console`, beside the API; one signs in with a token of the scope read or admin."""
+
+    enabled: Annotated[bool, Field(description="Whether there is a console.")] = True
+    session: Annotated[
+        Duration,
+        Field(ge=timedelta(minutes=1), le=timedelta(days=31), description="After so long one has to sign in again."),
+    ] = timedelta(hours=12)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Log:
     """What is logged, and how."""
 
@@ -272,6 +283,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     network: Reach = field(default_factory=Reach)
     retention: Retention = field(default_factory=Retention)
+    console: Console = field(default_factory=Console)
     log: Log = field(default_factory=Log)
     tracing: Tracing = field(default_factory=Tracing)
     warnings: tuple[str, ...] = ()
@@ -291,6 +303,7 @@ SECTIONS: dict[str, type] = {
     "limits": Limits,
     "network": Reach,
     "retention": Retention,
+    "console": Console,
     "log": Log,
     "tracing": Tracing,
 }
@@ -301,7 +314,7 @@ NAMED: dict[str, type] = {"accounts": AccountEntry, "endpoints": EndpointEntry}
 
 ORDER = (
     "server", "database", "tokens", "partners", "accounts", "sources", "endpoints",
-    "publish", "watch", "retry", "deliver", "media", "limits", "network", "retention", "log",
-    "tracing",
+    "publish", "watch", "retry", "deliver", "media", "limits", "network", "retention", "console",
+    "log", "tracing",
 )  # fmt: skip
 """All sections, in the order of the reference."""

@@ -8,11 +8,13 @@ from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
+from bridge.core.verifying import Scheme
 from bridge.ports import Source
+from bridge.sources import _kind
 from bridge.sources._kind import Hook, Kind
 from bridge.sources.api import Api
 
-__all__ = ["CONFIGS", "KINDS", "Api", "Kind", "build"]
+__all__ = ["CONFIGS", "KINDS", "Api", "Kind", "build", "schemes"]
 
 _FILES = (
     "generic",
@@ -51,3 +53,8 @@ CONFIGS: Mapping[str, type[Any]] = MappingProxyType({name: kind.config_type for 
 def build(name: str, kind: str, config: Any) -> Source:
     """Make the source of one entry."""
     return Hook(name, KINDS[kind], config)
+
+
+def schemes(kind: str, config: Any) -> tuple[Scheme, ...]:
+    """Return how the sender of one entry proves itself, the strongest way first."""
+    return _kind.schemes(KINDS[kind], config)

@@ -188,8 +188,10 @@ class Hook:
         self.kind, self.reply, self.methods = kind.name, kind.reply, kind.methods
         self.fetches, self.slow = kind.fetches(config), kind.slow
         self._name, self._kind, self._config = name, kind, config
-        self._schemes = _schemes(kind, config)
-        self._secret_at = _secret_at(self._schemes[0])
+        self._schemes = schemes(kind, config)
+        own = (f"{kind.title}'s own way",) if kind.verify else ()
+        self.told = " or ".join((*own, *dict.fromkeys(scheme.told for scheme in self._schemes)))
+        self._secret_at, self._proofs = _secret_at(self._schemes[0]), _proofs(self._schemes)
         self._secrets = tuple(secret.strip() for secret in getattr(config, "secret", None) or ())
 
     def verify(self, raw: RawRequest) -> Verified:
@@ -210,7 +212,9 @@ class Hook:
         return Verified(self._kept(raw), self._name, f"source:{self._name}", how=scheme.told)
 
     def _kept(self, raw: RawRequest) -> RawRequest:
-        """Return the request as it may be stored: without a secret that its body brought."""
+        """Return the request as it may be stored: without a secret that its body or a header brought."""
+        if any(name in self._proofs for name, _ in raw.headers):
+            raw = replace(raw, headers=tuple(one for one in raw.headers if one[0] not in self._proofs))
         return replace(raw, body=without_secret(raw, self._secrets, self._secret_at)) if self._secret_at else raw
 
     def _shown(self, data: Any) -> Any:
@@ -276,6 +280,12 @@ def _secret_at(scheme: Scheme) -> str:
     return scheme.name if isinstance(scheme, Shared) and scheme.place is Place.BODY else ""
 
 
+def _proofs(schemes: Sequence[Scheme]) -> frozenset[str]:
+    """Return the headers in which a sender proves itself, whatever the configuration calls them."""
+    shared = {one.name for one in schemes if isinstance(one, Shared) and one.place is Place.HEADER}
+    return frozenset(shared | {one.header for one in schemes if isinstance(one, Signature)})
+
+
 def _plain(text: str) -> str:
     """Return a text without NUL, which PostgreSQL does not keep."""
     return text.replace("\0", "")
@@ -312,7 +322,8 @@ def _mapped(config: Any) -> bool:
     return bool(getattr(config, "caption", None) or getattr(config, "captions", None))
 
 
-def _schemes(kind: Kind, config: Any) -> tuple[Scheme, ...]:
+def schemes(kind: Kind, config: Any) -> tuple[Scheme, ...]:
+    """Return how a configured sender of a kind proves itself, the strongest way first."""
     auth = kind.auth_of(config)
     if auth == SIGNATURE:
         return kind.schemes_of(config)

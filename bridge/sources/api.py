@@ -13,6 +13,7 @@ class Api:
     """Takes publish requests in our own field names (see `bridge.core.request`)."""
 
     kind = "api"
+    told = "the bearer token of one of `tokens`, with the scope publish"
     reply = Reply(202)
     methods: tuple[str, ...] = ("POST",)
     fetches = False

@@ -232,9 +232,11 @@ def _empty_events(ids: Among) -> ClauseElement:
     own = events.c
     # A reason of several words is the text of an error, which quotes; the others are words of ours, with an id at most.
     quotes = own.reason.like("% % %")
-    full = or_(has_body(own.body), own.request != _NO_OBJECT, own.warnings != _NO_LIST, quotes)
+    full = or_(
+        has_body(own.body), own.request != _NO_OBJECT, own.warnings != _NO_LIST, own.headers.is_not(None), quotes
+    )
     reason = case((quotes, word(FailureReason.ERASED)), else_=own.reason)
-    nothing = {"body": _NO_BYTES, "request": _NO_OBJECT, "warnings": _NO_LIST, "reason": reason}
+    nothing = {"body": _NO_BYTES, "request": _NO_OBJECT, "warnings": _NO_LIST, "reason": reason, "headers": null()}
     empty = update(events).values(**nothing)
     return empty.where(ids(own.id), full)
 

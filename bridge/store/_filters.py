@@ -14,6 +14,7 @@ from sqlalchemy.sql import FromClause
 from bridge.core.endpoints import WANTED
 from bridge.core.model import Post, WorkState
 from bridge.ports import Find
+from bridge.store._people import audit
 from bridge.store._tables import deliveries, events, has_body, in_state, outbound_events, posts, replays
 from bridge.store._types import to_micros
 
@@ -84,6 +85,14 @@ def replay_conditions(find: Find) -> list[ColumnElement[bool]]:
     conditions = [*_page(find, replays, own.created_at), *_equal((own.id, find.key))]
     if find.state:
         conditions.append(in_state(own.state, *(state for state in WorkState if state.value == find.state)))
+    return conditions
+
+
+def note_conditions(find: Find) -> list[ColumnElement[bool]]:
+    """Return what notes of the audit log must fulfil."""
+    own = audit.c
+    conditions = list(_page(find, audit, own.at))
+    conditions += _equal((own.token, find.token), (own.action, find.action), (own.subject, find.subject))
     return conditions
 
 

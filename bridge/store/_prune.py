@@ -9,7 +9,7 @@ asked again in the write, so that a post that came back to life in between keeps
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
 
@@ -34,6 +34,7 @@ from sqlalchemy.sql.elements import ColumnElement
 
 from bridge.core.model import WorkState
 from bridge.store._forget import Forget
+from bridge.store._people import audit, sessions, tallies
 from bridge.store._sql import Sql, Unit
 from bridge.store._statements import Each, Given, Statement
 from bridge.store._tables import (
@@ -69,22 +70,33 @@ _TABLES: dict[str, Table] = {
     "messages": messages,
     "events": events,
     "replays": replays,
+    "sessions": sessions,
+    "audit": audit,
+    "tallies": tallies,
 }
+
+_TALLIES_KEPT = timedelta(days=2)
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Before when history is old: events (in and out), attempts, posts; `now` is when what had an end is over."""
+    """Before when history is old: events (in and out), attempts, posts; `now` is when what had an end is over.
+
+    `audit` is the same for notes of the audit log, None when all stay.
+    """
 
     events: datetime
     attempts: datetime
     posts: datetime
     now: datetime
+    audit: datetime | None = None
 
     def values(self) -> dict[str, int]:
         """Return the limits as the statements take them."""
         return {
             "now": to_micros(self.now),
+            "audit_before": to_micros(self.audit) if self.audit is not None else 0,
+            "tallies_before": to_micros(self.now - _TALLIES_KEPT),
             "events_before": to_micros(self.events),
             "attempts_before": to_micros(self.attempts),
             "posts_before": to_micros(self.posts),
@@ -178,6 +190,9 @@ def _looks() -> dict[str, tuple[FromClause, ColumnElement[int], str]]:
         "messages": (messages.join(events, events.c.id == messages.c.event_id), events.c.received_at, "events_before"),
         "events": (events, events.c.received_at, "events_before"),
         "replays": (replays, replays.c.settled_at, "events_before"),
+        "sessions": (sessions, sessions.c.until, "now"),
+        "audit": (audit, audit.c.at, "audit_before"),
+        "tallies": (tallies, tallies.c.minute, "tallies_before"),
     }
 
 
@@ -218,6 +233,9 @@ def _conditions() -> dict[str, ColumnElement[bool]]:
         "messages": _there_is(_asked.c.id == messages.c.event_id, _is_old_intent(_asked)),
         "events": and_(_is_old_intent(events), ~_there_is(messages.c.event_id == events.c.id)),
         "replays": and_(~in_state(replays.c.state, *_OPEN), replays.c.settled_at < bindparam("events_before")),
+        "sessions": sessions.c.until < bindparam("now"),
+        "audit": audit.c.at < bindparam("audit_before"),
+        "tallies": tallies.c.minute < bindparam("tallies_before"),
     }
 
 

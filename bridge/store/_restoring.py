@@ -16,6 +16,7 @@ from bridge.core.errors import FailureReason
 from bridge.core.model import Command, CommandKind, PostState, WorkState
 from bridge.core.restoring import Restore, doubt, floor_of
 from bridge.store import _tables as tables
+from bridge.store._people import sessions
 from bridge.store._rows import COMMANDS
 from bridge.store._tables import commands, in_state, posts, restores
 
@@ -88,7 +89,7 @@ def reconcile(connection: Connection, now: datetime | None = None) -> Reconciled
     """Bring a copy into the state that work may begin with, in one transaction; None where it is none.
 
     Sequences go on after a floor, so that what is told from now on is later than anything that was told; what is
-    unfinished is in doubt; and nobody has a lease.
+    unfinished is in doubt; nobody has a lease, and nobody is signed in.
     """
     taken_at = pending(connection)
     if taken_at is None:
@@ -101,7 +102,8 @@ def reconcile(connection: Connection, now: datetime | None = None) -> Reconciled
         connection.execute(update(table).values(sequence=restore.floor))
     for table in _LEASED:
         connection.execute(update(table).where(table.c.lease_until.is_not(None)).values(lease_until=null()))
-    for table in (tables.leases, tables.meters):
+    # Who signed out after the copy was made must not be signed in again.
+    for table in (tables.leases, tables.meters, sessions):
         connection.execute(delete(table))
     _read_first(connection, restore, now)
     publishes, changes = _doubt(connection, restore, now)

@@ -6,6 +6,7 @@ from typing import Any, Generic, TypeVar
 
 from sqlalchemy import Column, Table
 
+from bridge.core.auditing import Note
 from bridge.core.model import (
     Account,
     Attempt,
@@ -23,6 +24,9 @@ from bridge.core.model import (
     Replay,
     SourceObject,
 )
+from bridge.core.sessions import Session
+from bridge.core.tallies import Tally
+from bridge.store import _people as people
 from bridge.store import _tables as tables
 
 Noun = TypeVar("Noun")
@@ -92,3 +96,6 @@ OUTBOUND = Codec(OutboundEvent, tables.outbound_events)
 DELIVERIES = Codec(Delivery, tables.deliveries)
 MESSAGES = Codec(Message, tables.messages)
 REPLAYS = Codec(Replay, tables.replays)
+SESSIONS = Codec(Session, people.sessions)
+NOTES = Codec(Note, people.audit)
+TALLIES = Codec(Tally, people.tallies)

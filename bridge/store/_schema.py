@@ -12,11 +12,11 @@ from sqlalchemy.sql import insert
 from bridge.core.errors import StoreError
 from bridge.store._tables import metadata
 
-HEAD = "0002_since_0001"
+HEAD = "0003_since_0001"
 """The newest revision in `migrations/versions`.
 
-`0003_since_0002` says that bridge of revision 0002 still works with it: so processes of both releases run side by side
-while replicas are replaced. `0003` alone is for none that is older.
+`0004_since_0003` says that bridge of revision 0003 still works with it: so processes of both releases run side by side
+while replicas are replaced. `0004` alone is for none that is older.
 """
 
 COPYING = f"copying {HEAD}"

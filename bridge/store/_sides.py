@@ -22,7 +22,7 @@ from bridge.store.sqlite import FileLock, engine_of, located
 
 _ALIVE_S = 30
 """A session in which nothing was done for so long is one that a proxy keeps: bridge looks for work each second."""
-_LEAVES_S = 0.5
+_LEAVES_S = 2.0
 """The session of a process that has just ended is there for a moment more."""
 
 Row = tuple[Any, ...]

@@ -127,6 +127,15 @@ class Sql:
 
         return self._inserting(table, replacing)
 
+    def add_up(self, table: Table, name: str) -> Each:
+        """Insert rows of all columns, or add their number of one column to that of the stored row."""
+
+        def adding(new: Any) -> Any:
+            total = {name: table.c[name] + new.excluded[name]}
+            return new.on_conflict_do_update(index_elements=list(table.primary_key.columns), set_=total)
+
+        return self._inserting(table, adding)
+
     def lock(self, number: int) -> "Lock":
         """Make a lock that transactions of all processes share or have alone, until they end."""
         if not self._has_arrays:

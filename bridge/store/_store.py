@@ -51,6 +51,7 @@ from bridge.ports import (
 from bridge.store._claims import Claim, Claims
 from bridge.store._counts import Counting
 from bridge.store._dead import DeadLetters
+from bridge.store._desk import SqlDesk
 from bridge.store._engine import Database
 from bridge.store._erase import Erase, Erasure
 from bridge.store._group import GroupCommit, Operation
@@ -93,10 +94,10 @@ class SqlStore:
         self._reads, self._inbound, self._stats = Reads(sql), Inbound(sql, clock), Stats(sql)
         self._counting, self._dead, self._prune = Counting(sql, clock), DeadLetters(sql), Prune(sql)
         self._accept = Operation(accepts.accept)
-        self._record = Operation(records.record, refused=_refuse)
+        self._record = Operation(records.record, refused=lambda _: False)
         self._claim_commands = Operation(claims.claim)
         self._claim_deliveries = Operation(lanes.claim)
-        self._settle = Operation(settles.settle, refused=_overtaken)
+        self._settle = Operation(settles.settle, refused=lambda _: Settled.OVERTAKEN)
         self._replays = Replays(sql, records, settles)
         self._replay = Operation(settles.replay)
         self._replay_some = Operation(self._replays.send)
@@ -110,6 +111,7 @@ class SqlStore:
         self._readers = ThreadPoolExecutor(readers, thread_name_prefix="bridge-store-reader")
         self._loop = asyncio.get_running_loop()
         self._group = GroupCommit(database, self._loop, self._wake, max_waiting=max_waiting)
+        self.desk = SqlDesk(sql, self._group, self._read)
         self._listening: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -196,10 +198,16 @@ class SqlStore:
         return (await self._group.submit(self._spend, [Spending(meters, yields)]))[0]
 
     async def prune(
-        self, *, events_before: datetime, attempts_before: datetime, posts_before: datetime, limit: int
+        self,
+        *,
+        events_before: datetime,
+        attempts_before: datetime,
+        posts_before: datetime,
+        audit_before: datetime | None = None,
+        limit: int,
     ) -> AsyncIterator[int]:
         """See `bridge.ports.Store.prune`. Posts go with all that is theirs; each table is gone through once."""
-        limits = Limits(events_before, attempts_before, posts_before, self._clock())
+        limits = Limits(events_before, attempts_before, posts_before, self._clock(), audit_before)
         for table in self._prune.tables:
             doomed = await self._read(self._prune.find, table, limits, limit)
             while doomed.keys:
@@ -385,11 +393,3 @@ class SqlStore:
     def _wake(self, made_due: Due) -> None:
         for wake in self._wakes:
             wake(made_due)
-
-
-def _refuse(_write: Write) -> bool:
-    return False
-
-
-def _overtaken(_settlement: Settlement) -> Settled:
-    return Settled.OVERTAKEN

@@ -8,6 +8,7 @@ from sqlalchemy import Column, Float, ForeignKey, Index, Integer, LargeBinary, T
 
 from bridge.core.errors import FailureReason
 from bridge.core.model import AccountState, AttemptOutcome, CommandKind, Intent, Lane, PostState, WorkState
+from bridge.store import _people as _people
 from bridge.store._columns import WORDS, column, partial
 from bridge.store._columns import has_body as has_body
 from bridge.store._columns import in_state as in_state
@@ -36,6 +37,7 @@ events = Table(
     column("traceparent", null=True),
     column("warnings", JsonTuple),
     column("reason", null=True),
+    column("headers", JsonText, null=True),
 )
 # The key comes first: one list of keys finds all, whatever their scopes.
 partial("events_key", events.c.key, events.c.scope, where=events.c.key.is_not(None), unique=True)

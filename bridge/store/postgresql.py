@@ -234,7 +234,7 @@ class PostgresDatabase:
     def _connect(self) -> "psycopg.Connection[Any]":
         connection = _Connection.connect(self._dsn, autocommit=True, prepare_threshold=5 if self._notify else None)
         connection.prepared_max = 500
-        _register(connection)
+        register(connection)
         # One more turn for each new connection: what the server takes for now.
         row = connection.execute("SELECT clock_timestamp()").fetchone()
         self._time = (row[0], time.monotonic()) if row else None
@@ -343,7 +343,7 @@ class _TextDumper(StrDumperUnknown):
 _DUMPERS = [(kind.type, type(f"{kind.name}Dumper", (_ArrayDumper,), {"oid": kind.oid})) for _, kind in KINDS]
 
 
-def _register(context: AdaptContext) -> None:
+def register(context: AdaptContext) -> None:
     """Let the driver send arrays of every kind over a connection, and every text."""
     context.adapters.register_dumper(str, _TextDumper)
     for kind, dumper in _DUMPERS:

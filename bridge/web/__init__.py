@@ -4,21 +4,42 @@
 """
 
 from collections.abc import Iterable, Mapping
+from datetime import timedelta
 
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp
 
-from bridge.web import accounts, deliveries, endpoints, events, ops, posts, preview, replays, subjects, subscriptions
+from bridge.web import (
+    accounts,
+    audit,
+    deliveries,
+    endpoints,
+    events,
+    numbers,
+    ops,
+    posts,
+    preview,
+    replays,
+    sources,
+    stream,
+    subjects,
+    subscriptions,
+)
+from bridge.web._audit import audited
 from bridge.web._call import Answer, Call, Endpoint, Handler, Health, Web, dump
 from bridge.web._edge import Edge
 from bridge.web._table import ADMIN, HOOKS, PUBLIC, Operation
+from bridge.web.console import CONSOLE, console_routes
 from bridge.web.hooks import Hooks
 from bridge.web.openapi import document
 from bridge.web.publish import Publish
 
 __all__ = ["ROUTES", "Health", "Web", "admin_app", "public_app"]
 
-ROUTES: tuple[tuple[str, str], ...] = tuple((operation.path, operation.method) for operation in (*PUBLIC, *ADMIN))
+ROUTES: tuple[tuple[str, str], ...] = (
+    *((operation.path, operation.method) for operation in (*PUBLIC, *ADMIN)),
+    *CONSOLE,
+)
 """Path and method of everything that is served: the label values of the metrics of HTTP."""
 
 _HANDLERS: Mapping[str, Handler] = {
@@ -59,6 +80,10 @@ _HANDLERS: Mapping[str, Handler] = {
     "get_replay": replays.get_replay,
     "stop_replay": replays.stop_replay,
     "erase_subject": subjects.erase_subject,
+    "list_sources": sources.list_sources,
+    "list_numbers": numbers.list_numbers,
+    "stream": stream.stream,
+    "list_audit": audit.list_audit,
     "live": ops.live,
     "ready": ops.ready,
     "metrics": ops.metrics,
@@ -68,7 +93,7 @@ _HANDLERS: Mapping[str, Handler] = {
 
 def public_app(web: Web) -> Edge:
     """Return the app of the public listener; with `web.with_admin`, of the only one."""
-    return _app(web, (*PUBLIC, *ADMIN) if web.with_admin else PUBLIC)
+    return _app(web, (*PUBLIC, *ADMIN) if web.with_admin else PUBLIC, session=web.session)
 
 
 def admin_app(web: Web) -> Edge:
@@ -76,14 +101,17 @@ def admin_app(web: Web) -> Edge:
     return _app(web, ADMIN)
 
 
-def _app(web: Web, operations: Iterable[Operation]) -> Edge:
+def _app(web: Web, operations: Iterable[Operation], session: timedelta | None = None) -> Edge:
     described = dump(document(operations))
 
     async def openapi(_web: Web, _call: Call) -> Answer:
         return Answer(200, described)
 
-    handlers = {**_HANDLERS, "openapi": openapi}
+    known = {one.name: one for one in (*PUBLIC, *ADMIN)}
+    handlers = {name: audited(known[name], handler) for name, handler in (*_HANDLERS.items(), ("openapi", openapi))}
     routes = [Route(one.path, _endpoint(web, one, handlers), methods=_methods(one)) for one in operations]
+    if session is not None:
+        routes += console_routes(web, handlers, session)
     # The edge answers every error itself, so Starlette's own two layers for that would only cost time.
     router, probes = Router(routes=routes, redirect_slashes=False), [one.path for one in ADMIN]
     return Edge(router, web.metrics, web.writes_off, spans=web.spans, untraced=probes)

@@ -2,6 +2,7 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Protocol
 
 import orjson
@@ -15,10 +16,12 @@ from bridge.flows.act import Actions
 from bridge.flows.endpoints import Endpoints
 from bridge.flows.ingest import Ingest
 from bridge.flows.replay import Replayer
+from bridge.flows.stream import Streams
 from bridge.flows.wait import Waiters
 from bridge.metrics import Metrics
 from bridge.ports import Clock, Store
 from bridge.web._body import read_body
+from bridge.web._fresh import Fresh
 from bridge.web._query import Query
 
 if TYPE_CHECKING:
@@ -51,7 +54,8 @@ class Web:
     `public_url` is the address that senders use, without a path (None: what they asked for); `max_body` bounds a
     request, in bytes. `with_admin` puts the probes and metrics on the public listener too. `writes_off` names the
     partners that are told nothing: every answer says so. `key_set` are the public keys that verify v1a signatures.
-    `ephemeral` says that the database may be lost with the pod. `spans` is None where nothing is traced.
+    `ephemeral` says that the database may be lost with the pod. `spans` is None where nothing is traced. `session` is
+    for how long one stays signed in at the console; None where there is none.
     """
 
     ingest: Ingest
@@ -71,6 +75,9 @@ class Web:
     ephemeral: bool = False
     key_set: Mapping[str, Any] = field(default_factory=lambda: {"keys": []})
     spans: "Spans | None" = None
+    session: timedelta | None = None
+    streams: Streams = field(default_factory=Streams)
+    fresh: Fresh = field(default_factory=Fresh)
 
 
 def dump(value: Any) -> bytes:
@@ -104,12 +111,16 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A request whose token was checked; `token` is None where none is asked for."""
+    """A request whose token was checked, of the API or a page of the console (`session`).
+
+    `token` is None where none is asked for.
+    """
 
     scope: Scope
     receive: Receive
     token: Token | None
     max_body: int
+    session: bool = False
 
     @property
     def query(self) -> bytes:

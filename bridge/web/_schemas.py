@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from bridge.core import inbound
+from bridge.core.auditing import VIA
 from bridge.core.endpoints import DELIVERED, ENDPOINT, ORDERINGS, REPLY, SUBSCRIPTION
 from bridge.core.errors import FailureReason
 from bridge.core.events import EVENT_TYPES
@@ -12,6 +13,7 @@ from bridge.core.model import AccountState, AttemptOutcome, CommandKind, Intent,
 from bridge.core.request import EDITABLE, FIELDS
 from bridge.core.states import RETIRED
 from bridge.web._timeline import KINDS
+from bridge.web.numbers import COUNTED, QUEUES
 
 Schema = Mapping[str, Any]
 
@@ -38,6 +40,10 @@ def word(words: Iterable[str]) -> Schema:
 
 def _object(*required: str, **properties: Schema) -> Schema:
     return {"type": "object", "properties": properties} | ({"required": list(required)} if required else {})
+
+
+def _counted(what: str) -> Schema:
+    return {"type": "object", "additionalProperties": _COUNT, "description": what}
 
 
 def _list(of: Schema) -> Schema:
@@ -279,6 +285,31 @@ SCHEMAS: Mapping[str, Schema] = {
         waiting=_object("count", "posts", count=_COUNT, posts=_many(TEXT)),
     ),
     "Causes": _list(ref("Cause")),
+    "Numbers": _object(
+        "at", "minutes", "backlog", "causes", "endpoints", "posts",
+        at=WHEN,
+        minutes=_many(_object("at", *COUNTED, at=WHEN, **dict.fromkeys(COUNTED, _COUNT))),
+        backlog=_object(
+            *QUEUES, **{name: _object("count", "oldest_at", count=_COUNT, oldest_at=_MAYBE_WHEN) for name in QUEUES}
+        ),
+        causes=_COUNT, endpoints=_counted("By state."), posts=_counted("By state."),
+    ),
+    "Sources": _list(
+        _object(
+            "name", "kind", "path", "url", "methods", "verified_by", "last_at", "last_event", "events", "refused",
+            name=TEXT, kind=TEXT, path=TEXT, url=_MAYBE, methods=_many(TEXT), verified_by=TEXT, last_at=_MAYBE_WHEN,
+            last_event={"type": ["object", "null"]},
+            events=_counted("In 24 hours, by outcome."), refused=_counted("In 24 hours, by reason."),
+        )
+    ),
+    "Notes": _list(
+        _object(
+            "id", "at", "token", "via", "action", "subject", "outcome", "detail",
+            id=TEXT, at=WHEN, token=TEXT, via=word(VIA), action=TEXT, subject=_MAYBE,
+            outcome={"type": ["integer", "null"], "description": "The status it was answered; null: not known."},
+            detail={"type": ["object", "null"]},
+        )
+    ),
     "Endpoint": _object(*_ENDPOINT, **_ENDPOINT),
     "Endpoints": _list(ref("Endpoint")),
     "NewEndpoint": _object("url", **_ENDPOINT_FIELDS, name=_MAYBE, secret=_MAYBE),

@@ -1,6 +1,6 @@
-"""Which endpoints a caller may see: the name of any other, and what that answered, is not for it."""
+"""What a caller of some accounts may see: of endpoints its own alone, of events those of its accounts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from bridge.core.endpoint_rules import is_for
@@ -8,7 +8,7 @@ from bridge.core.endpoints import TEST, was_there
 from bridge.core.model import Delivery, Endpoint
 from bridge.core.tokens import Token
 from bridge.web._call import Call, Web
-from bridge.web._shapes import Shape
+from bridge.web._shapes import Shape, may_see, may_see_account
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,3 +43,23 @@ async def sight(web: Web, call: Call) -> Sight:
     if not call.allowed:
         return EVERYTHING
     return Sight(call.caller, await web.store.endpoints())
+
+
+async def concerning(web: Web, call: Call, subjects: Mapping[str, str]) -> set[str]:
+    """Return which of these subjects, by any id, are about posts or accounts that the caller may use."""
+    parted = {key: subject.split(":") for key, subject in subjects.items()}
+    ids = {parts[1] for parts in parted.values() if parts[0] in ("post", "target")}
+    posts = {post_id for post_id, post in (await web.store.posts(ids)).items() if may_see(post, call.allowed)}
+    return {key for key, parts in parted.items() if _concerns(web, call, parts, posts)}
+
+
+def _concerns(web: Web, call: Call, parts: Sequence[str], seen: set[str]) -> bool:
+    match parts:
+        case ["post", post_id] | ["target", post_id, *_]:
+            return post_id in seen
+        case ["account", partner, *rest] | ["cause", "account", partner, *rest]:
+            account_id = ":".join(rest)
+            name = web.ingest.kit.book.directory.name_of(partner, account_id)
+            return may_see_account(partner, account_id, name, call.allowed)
+        case _:
+            return False

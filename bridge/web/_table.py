@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from bridge.web import accounts, deliveries, endpoints, events, posts, subscriptions
+from bridge.web import accounts, audit, deliveries, endpoints, events, posts, stream, subscriptions
 from bridge.web._query import PAGE
 
 
@@ -192,6 +192,22 @@ PUBLIC = (
         "DELETE", "/v1/subjects/{id}", "erase_subject",
         "Erase everywhere what a post (post_...), or an event with its posts (evt_...), said.", "admin",
         answers={200: "Erased"},
+    ),
+    Operation(
+        "GET", "/v1/sources", "list_sources", "List what sends to bridge, and how that goes.", "read",
+        answers={200: "Sources"},
+    ),
+    Operation(
+        "GET", "/v1/numbers", "list_numbers", "Count the last hour by the minute, and what waits now.", "read",
+        answers={200: "Numbers"},
+    ),
+    Operation(
+        "GET", "/v1/stream", "stream", "Tell outbound events as they happen, as server-sent events.", "read",
+        stream.FILTERS,
+    ),
+    Operation(
+        "GET", "/v1/audit", "list_audit", "List who asked for which change, newest first.", "admin",
+        (*audit.FILTERS, *PAGE), answers={200: "Notes"},
     ),
     Operation(
         "GET", "/v1/event-types", "list_event_types", "List the types of outbound events.", "read",

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
+from bridge.core.errors import Problem
 from bridge.core.holding import waits_for
 from bridge.core.model import AccountState, Cause
 from bridge.core.states import RETIRED
@@ -62,7 +63,14 @@ async def list_causes(web: Web, call: Call) -> Answer:
 
 
 async def close_cause(web: Web, call: Call) -> Answer:
-    """Let go all that waits for the cause of a source, and answer the cause as it is then."""
+    """Let go all that waits for the cause of a source, and answer the cause as it is then.
+
+    Raises:
+        Problem: 403, as what waits may be for any account.
+    """
+    if call.allowed:
+        detail = "This token is for some accounts only. Use one with scope admin and no `accounts`."
+        raise Problem(403, "account_not_allowed", detail)
     cause_id = call.param("id")
     cause = await let_all_go(web.ingest.kit, cause_id)
     log.info("cause.closed", cause=cause_id)

@@ -8,8 +8,8 @@ from bridge.core.model import Attempt, Delivery, WorkState
 from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
 from bridge.web._query import PAGE, Query
-from bridge.web._shapes import Shape, attempt_shape, delivery_shape, listed, may_see, may_see_account, told_shape
-from bridge.web._sight import Sight, sight
+from bridge.web._shapes import Shape, attempt_shape, delivery_shape, listed, told_shape
+from bridge.web._sight import Sight, concerning, sight
 
 FILTERS = ("endpoint", "state", "type", "partner", "source", "reason", "account", "subject", "event_id")
 
@@ -67,19 +67,5 @@ async def _visible(web: Web, call: Call, seen: Sight, rows: Sequence[Delivery]) 
 
     What tells of keys and endpoints is not for it, unless an endpoint of its own was told.
     """
-    subjects = {row.id: row.subject.split(":") for row in rows}
-    ids = {parts[1] for parts in subjects.values() if parts[0] in ("post", "target")}
-    posts = {post_id for post_id, post in (await web.store.posts(ids)).items() if may_see(post, call.allowed)}
-    return [row for row in rows if seen.all_of(row) or _concerns(web, call, subjects[row.id], posts)]
-
-
-def _concerns(web: Web, call: Call, parts: Sequence[str], seen: set[str]) -> bool:
-    match parts:
-        case ["post", post_id] | ["target", post_id, *_]:
-            return post_id in seen
-        case ["account", partner, *rest] | ["cause", "account", partner, *rest]:
-            account_id = ":".join(rest)
-            name = web.ingest.kit.book.directory.name_of(partner, account_id)
-            return may_see_account(partner, account_id, name, call.allowed)
-        case _:
-            return False
+    concerned = await concerning(web, call, {row.id: row.subject for row in rows})
+    return [row for row in rows if seen.all_of(row) or row.id in concerned]

@@ -30,7 +30,7 @@ async def list_events(web: Web, call: Call) -> Answer:
 
     async def visible(events: Sequence[Event]) -> list[Event]:
         found = [await web.store.event(event.id) for event in events]
-        return [pair[0] for pair in found if pair is not None and _may_see(call, *pair)]
+        return [pair[0] for pair in found if pair is not None and may_see_event(call, *pair)]
 
     events, after = await page(web.store.find_events, find, visible if call.allowed else None)
     return Answer.json(listed([event_shape(event) for event in events], after))
@@ -40,7 +40,7 @@ async def get_event(web: Web, call: Call) -> Answer:
     """Answer an event, its posts with their timelines, and the messages that follow it; its body only to an admin."""
     asked = call.param("id")
     found = await web.store.event(asked)
-    if found is None or not _may_see(call, *found):
+    if found is None or not may_see_event(call, *found):
         raise Problem(404, "no_such_event", f"There is no event {asked[:60]!r}. GET /v1/events lists them.")
     event, posts = found
     lines = [await web.store.timeline(post.id) for post in posts]
@@ -51,7 +51,7 @@ async def get_event(web: Web, call: Call) -> Answer:
         "messages": [message_shape(message) for message in await web.store.messages_of(event.id)],
     }
     if call.token is not None and call.token.may("admin"):
-        shown |= {"body": _body(event.body)}
+        shown |= {"body": _body(event.body), "headers": event.headers}
     return Answer.json(shown)
 
 
@@ -60,7 +60,7 @@ async def list_event_types(web: Web, call: Call) -> Answer:
     return Answer.json(listed([entry.wire() for entry in catalogue().values()]))
 
 
-def _may_see(call: Call, event: Event, posts: Sequence[Post]) -> bool:
+def may_see_event(call: Call, event: Event, posts: Sequence[Post]) -> bool:
     """A caller of some accounts sees what went only to those; and, of what made no post, what it sent itself."""
     if not posts and call.allowed:
         return call.token is not None and event.scope == f"token:{call.token.name}"

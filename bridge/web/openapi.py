@@ -27,6 +27,7 @@ PARAMETERS: Mapping[str, Schema] = {
     "account": {"type": "string", "description": "Our name or the partner's id."},
     "q": {"type": "string", "description": "Text in caption, title or url."},
     "intent": word(Intent),
+    "types": {"type": "string", "description": "Patterns of types, such as post.*, with commas between."},
     "format": word(FORMATS),
     "type": word(DELIVERED),
 }
@@ -121,6 +122,6 @@ def _responses(operation: Operation) -> dict[str, Any]:
         content = {"content": {"application/json": {"schema": ref(name)}}} if name else {}
         answers[str(status)] = {"headers": always, "description": operation.summary} | content
     if not operation.answers:
-        text = {"text/plain": {"schema": TEXT}}
+        text = {"text/event-stream" if operation.name == "stream" else "text/plain": {"schema": TEXT}}
         answers["200"] = {"headers": always, "description": operation.summary, "content": text}
     return dict(sorted(answers.items()))

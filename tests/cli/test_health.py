@@ -16,6 +16,7 @@ import yaml
 
 from bridge.cli import main
 from bridge.cli._listening import noted, where_noted
+from bridge.cli.health import fault_of
 from bridge.settings import identity
 
 NOT_READY = {
@@ -301,3 +302,12 @@ def test_it_loads_neither_the_wiring_nor_a_client():
     code = "import sys, bridge.cli.health; print(*sorted(sys.modules))"
     loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout.split()
     assert not {"aiohttp", "asyncio", "bridge.app", "httpx", "rich", "sqlalchemy", "starlette", "uvicorn"} & set(loaded)
+
+
+def test_a_page_of_whatever_has_the_port_is_not_ready(tmp_path):
+    with listening() as service:
+        service.answers["/readyz"] = (200, b"<html>welcome</html>")
+        config = tmp_path / "bridge.yaml"
+        config.write_text(f"server: {{host: 127.0.0.1, port: {service.port}}}")
+
+        assert fault_of(config, "/readyz") == f"what answers at 127.0.0.1:{service.port} is not bridge"

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from bridge.core.mounts import CONTAINER, EMPTY_DIR, MEMORY, lost_with_pod
+from bridge.core.mounts import CONTAINER, EMPTY_DIR, MEMORY, file_system, is_elsewhere, lost_with_pod
 
 SAMPLES = Path(__file__).parent.parent / "samples" / "mountinfo"
 POD, ALONE = ((SAMPLES / f"{name}.txt").read_text() for name in ("pod", "container"))
@@ -84,3 +84,13 @@ def test_a_volume_of_the_image_goes_with_the_container(below):
 @pytest.mark.parametrize("table", ["", "\n", "1 2 3", "75 49 0:41 / / ro - ", " - "])
 def test_a_table_that_cannot_be_read_says_nothing(table):
     assert lost_with_pod(table, "/var/lib/bridge") is None
+
+
+def test_a_file_is_on_the_kind_of_disk_that_its_deepest_mount_is():
+    table = "1 0 1:1 / / rw - ext4 /dev/vda rw\n2 1 0:9 / /srv/data rw - nfs4 host:/data rw\n"
+
+    assert file_system(table, "/srv/data/bridge.db") == "nfs4"
+    assert file_system(table, "/srv/other") == "ext4"
+    assert file_system("", "/srv") == ""
+    assert is_elsewhere("nfs4")
+    assert not is_elsewhere("ext4")

@@ -1,5 +1,7 @@
 """Bearer tokens: who may do what."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -49,3 +51,13 @@ def test_a_guess_finds_nothing_and_is_not_repeated(guess):
 
     assert caught.value.status == 401
     assert len(caught.value.detail) < 250
+
+
+def test_a_proof_holds_while_the_secrets_of_the_token_are_the_same():
+    proof = TOKENS.proof("zapier")
+
+    assert TOKENS.proven("zapier", proof) is ZAPIER
+    assert "s3cret" not in proof
+    assert Tokens([("s3cret", replace(ZAPIER, accounts=()))]).proven("zapier", proof) is not None
+    for others in ([("other", ZAPIER)], [("s3cret", ZAPIER), ("more", ZAPIER)], [("s3cret", ADMIN)], []):
+        assert Tokens(others).proven("zapier", proof) is None

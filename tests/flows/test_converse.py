@@ -195,6 +195,18 @@ async def test_what_was_changed_is_saved_and_shown(careful):
     assert (await careful.talk.town.data(post.id, "post.updated"))["by"] == "ann (U1)"
 
 
+async def test_who_changes_what_is_noted(careful):
+    message, [post] = await careful.asked()
+    await careful.do(Verb.SAVE, message, draft={"caption": "better"})
+    await careful.do(Verb.DROP, message)
+    await careful.do(Verb.LIVE, message)
+
+    notes = await careful.talk.town.store.desk.notes(Find(subject=post.event_id))
+    assert {(note.token, note.via) for note in notes} == {("ann (U1)", "slack")}
+    told = [(note.action, note.outcome) for note in reversed(notes)]
+    assert told == [("edit_post", 200), ("drop_post", 200), ("confirm_post", 409)]
+
+
 async def test_a_form_without_a_change_changes_nothing(careful):
     message, [post] = await careful.asked()
     await careful.do(Verb.SAVE, message, draft={})

@@ -8,7 +8,8 @@ import pytest
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.model import AccountState, CommandKind, PostState
-from bridge.partners.posteverywhere import FACTS_AGAIN, FACTS_FOR, PostEverywhere, _a_minute
+from bridge.partners.posteverywhere import FACTS_AGAIN, FACTS_FOR, PostEverywhere
+from bridge.partners.posteverywhere.calls import a_minute
 from bridge.simulator.posteverywhere import BLUESKY, LINKEDIN, PostEverywhereSimulator, X, app
 from tests.partners.sending import operations, ours, published_id, send
 from tests.partners.things import NOW, Clock, account, answering, command, posteverywhere
@@ -144,7 +145,7 @@ async def test_fetch_is_no_call_of_a_partner(partner: PostEverywhere) -> None:
 
 @pytest.mark.parametrize("calls", [1, 5, 20, 60, 1000])
 def test_no_minute_sees_more_calls_than_allowed(calls: int) -> None:
-    bucket, at, out = _a_minute(calls), 0.0, []
+    bucket, at, out = a_minute(calls), 0.0, []
     while at < 120:
         at += bucket.wait_s(at)
         bucket.take(at)

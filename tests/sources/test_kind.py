@@ -14,6 +14,13 @@ from bridge.sources.generic import SignedBy
 from tests.sources.reading import a_request, item, items
 
 
+def test_a_header_that_proves_who_sends_is_not_passed_on_whatever_it_is_called():
+    config = KINDS["generic"].config_type(auth="header:X-Site-Id", secret=("s3cret",))
+    raw = replace(a_request(b"{}"), headers=(("x-site-id", "s3cret"), ("x-event", "published")))
+
+    assert build("cms", "generic", config).verify(raw).raw.headers == (("x-event", "published"),)
+
+
 @pytest.mark.parametrize("name", ["ghost", "wordpress", "cloudevents", "strapi"])
 @pytest.mark.parametrize(
     ("auth", "secret", "keys"),

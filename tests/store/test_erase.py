@@ -49,7 +49,7 @@ NOTHING_LEFT = dict.fromkeys(
 
 async def given_post(store: SqlStore, event_id: str | None = None, **given: Any) -> Post:
     """A post that has ended, which says its words in every place that has any; two deliveries, one of them due."""
-    received = event(body=BODY, request=SAID, warnings=(SAID,), key="k", key_until=None)
+    received = event(body=BODY, request=SAID, warnings=(SAID,), headers=SAID, key="k", key_until=None)
     target = Target("acc-1", "brand", error=SECRET, url="https://x.example/1")
     texts = {"content": SAID, "error": SECRET, "hosted": SAID, "targets": (target,)}
     parent = post(event_id or received.id, **{**texts, "state": PostState.POSTED, "ended_at": NOW, **given})
@@ -108,7 +108,8 @@ async def test_that_it_was_there_stays(store: SqlStore) -> None:
     after = await store.timeline(parent.id)
     assert before is not None
     assert after is not None
-    assert after.event == replace(before.event, body=b"", request={}, warnings=())  # type: ignore[type-var]
+    gone = {"body": b"", "request": {}, "warnings": (), "headers": None}
+    assert after.event == replace(before.event, **gone)  # type: ignore[type-var]
     [target] = parent.targets
     empty = {"content": {}, "error": None, "hosted": {}, "targets": (replace(target, error=None),)}
     assert after.post == next_of(parent, **empty)

@@ -119,7 +119,7 @@ _EXPANDED = (
     "ALTER TABLE outbound_events ADD COLUMN counted BIGINT NOT NULL DEFAULT 0",
     "CREATE TABLE later (id TEXT PRIMARY KEY, at BIGINT)",
     "CREATE INDEX posts_later ON posts (later)",
-    "UPDATE alembic_version SET version_num = '0003_since_0002'",
+    "UPDATE alembic_version SET version_num = '0004_since_0003'",
 )
 
 

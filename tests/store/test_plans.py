@@ -18,7 +18,7 @@ from bridge.core.model import WorkState, Write
 from bridge.store import open_store
 from bridge.store._store import SqlStore
 from bridge.store._tables import metadata
-from bridge.store.postgresql import _register
+from bridge.store.postgresql import register
 from tests.postgres import Cluster
 from tests.store import history
 from tests.store.conftest import ENGINES, FixedClock
@@ -125,7 +125,7 @@ class Past:
     def _changed(self, changes: tuple[str, ...]) -> Iterator[Any]:
         if self.is_server:
             with psycopg.connect(self.url) as connection:
-                _register(connection)
+                register(connection)
                 for change in changes:
                     connection.execute(change.encode())
                 yield connection

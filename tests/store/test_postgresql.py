@@ -222,7 +222,7 @@ async def _waits(store: SqlStore) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("version", "usable"), [("9999", False), ("0003_since_0002", True), ("0004_since_0003", False)]
+    ("version", "usable"), [("9999", False), ("0004_since_0003", True), ("0005_since_0004", False)]
 )
 async def test_a_newer_schema_is_used_where_it_still_serves(empty: str, version: str, usable: bool) -> None:
     await (await open_store(empty)).close()

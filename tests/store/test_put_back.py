@@ -26,6 +26,7 @@ from bridge.store.restore import put_back, say_restored
 from tests.store.filled import connected
 from tests.store.made import LEASE, NOW, acceptance, claim_any, command, endpoint, event, post, told
 from tests.store.test_backup import copied, made, quiet
+from tests.store.test_desk import SESSION
 
 pytestmark = pytest.mark.anyio
 
@@ -185,6 +186,17 @@ async def test_a_database_that_was_put_back_is_reconciled_once(url: str, store: 
     assert is_in_doubt(waiting)
     assert left[CommandKind.CANCEL].progress == {"restored": (NOW + LEASE).isoformat()}
     assert left[CommandKind.PUBLISH].progress is None
+
+
+async def test_nobody_is_signed_in_to_a_copy(url: str, store: SqlStore) -> None:
+    await store.desk.begin_session(SESSION)
+    await store.close()
+    with connected(url) as connection:
+        mark(connection, NOW)
+        reconcile(connection, NOW + LEASE)
+    store = await open_store(url, clock=lambda: NOW)
+    assert await store.desk.session(SESSION.id, NOW) is None
+    await store.close()
 
 
 async def test_a_copy_that_is_gone_back_to_twice_goes_on_after_what_was_told_in_between(

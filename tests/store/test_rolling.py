@@ -19,7 +19,7 @@ from tests.store.made import NOW, acceptance
 
 pytestmark = [pytest.mark.anyio, pytest.mark.slow]
 
-NEXT = "0003_since_0002"
+NEXT = "0004_since_0003"
 EXPANSION = (
     "ALTER TABLE events ADD COLUMN later TEXT",
     "ALTER TABLE posts ADD COLUMN later TEXT NOT NULL DEFAULT ''",
@@ -99,4 +99,4 @@ def test_pods_that_start_meanwhile_wait_and_change_nothing(empty: str) -> None:
     with psycopg.connect(empty) as connection:
         row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
     assert row == (NEXT,)
-    assert HEAD.startswith("0002"), "NEXT is the release after this one"
+    assert HEAD.startswith("0003"), "NEXT is the release after this one"

@@ -37,6 +37,13 @@ async def test_only_an_admin_lets_all_go(room):
     assert (answer.status_code, len((await room.get("/v1/causes"))["items"])) == (403, 1)
 
 
+async def test_who_may_use_some_accounts_lets_nothing_of_others_go(room):
+    await brake(room)
+    answer = await room.call("POST", f"/v1/causes/{CAUSE}/close", "brand-admin")
+    problem(answer, 403, "account_not_allowed")
+    assert (await room.get("/v1/causes"))["items"] != []
+
+
 async def test_what_is_closed_or_unknown_cannot_be_closed(room):
     await brake(room)
     await room.call("POST", f"/v1/causes/{CAUSE}/close", "admin")

@@ -32,6 +32,16 @@ async def test_only_an_admin_sees_the_body(room):
     assert "body" not in await room.get(f"/v1/events/{made['event_id']}", "reader")
 
 
+async def test_of_the_headers_an_admin_sees_what_tells_something(room):
+    told = {"X-Vendor-Event": "post.saved", "X-Vendor-Signature": "hidden-in-query", "User-Agent": "Vendor/1"}
+    body = {"caption": "Holiday drops", "media": "https://cdn.example.com/a.mp4", "accounts": ["brand-tiktok"]}
+    made = (await room.call("POST", "/v1/publish", json=body, headers=told)).json()
+
+    shown = await room.get(f"/v1/events/{made['event_id']}", "admin")
+    assert shown["headers"] == {"x-vendor-event": "post.saved", "user-agent": "Vendor/1"}
+    assert "headers" not in await room.get(f"/v1/events/{made['event_id']}", "reader")
+
+
 async def test_a_body_that_is_no_text_is_shown_as_base64(room):
     form = "caption=one&accounts=brand-tiktok&media=https%3A%2F%2Fcdn.example.com%2Fa.mp4"
     made = (await room.call("POST", "/v1/publish", content=form, headers=FORM)).json()

@@ -11,6 +11,7 @@ from bridge.core.model import Json, ReplyTo, Verified
 from bridge.core.slack import Workspace
 from bridge.core.slack.views import Choice, edit_form, publish_form
 from bridge.flows import Kit, log
+from bridge.flows.converse._audit import Audit
 from bridge.flows.converse._chores import Chores
 from bridge.flows.converse._followed import Messages
 from bridge.flows.converse._people import People
@@ -51,6 +52,7 @@ class Converser:
         self._chores, self._questions = Chores(), Chores()
         self._people = People(kit, self._web_api, self._questions)
         self._voice = Voice(self._web_api, self._chores, messages)
+        self._audit = Audit(kit)
         self._presses = Presses(kit, actions, messages, self._voice)
 
     async def know(self, source: str, verified: Verified) -> Verified:
@@ -74,11 +76,30 @@ class Converser:
                 self._open(workspace, gesture, publish_form(gesture.draft, choices, _metadata(gesture)))
             case Verb.EDIT:
                 await self._edit(workspace, gesture)
-            case Verb.SAVE:
-                await self._presses.save(workspace, gesture)
             case _:
-                await self._presses.press(workspace, gesture)
+                await self._noted(workspace, gesture)
         return None
+
+    async def _noted(self, workspace: Workspace, gesture: Gesture) -> None:
+        """Do what changes posts, once it is written down who asks for it.
+
+        Raises:
+            Problem: what was filled in is wrong, or nothing can be changed any more.
+            StoreError: it could not be written down, or not all of it could be done.
+        """
+        note = await self._audit.begin(gesture)
+        try:
+            status = await self._done(workspace, gesture)
+        except Problem as problem:
+            await self._audit.end(note, problem.status)
+            raise
+        await self._audit.end(note, status)
+
+    async def _done(self, workspace: Workspace, gesture: Gesture) -> int:
+        if gesture.verb is not Verb.SAVE:
+            return await self._presses.press(workspace, gesture)
+        await self._presses.save(workspace, gesture)
+        return 200
 
     async def _edit(self, workspace: Workspace, gesture: Gesture) -> None:
         try:

@@ -63,15 +63,18 @@ class Presses:
             Verb.CANCEL: acts.cancel,
         }
 
-    async def press(self, workspace: Workspace, gesture: Gesture) -> None:
-        """Do it, and have the message show what came of it; who pressed is told when nothing did."""
+    async def press(self, workspace: Workspace, gesture: Gesture) -> int:
+        """Do it, and have the message show what came of it; who pressed is told when nothing did.
+
+        Returns what that would be as a status of HTTP.
+        """
         message_id, seen = read_value(gesture.message)
         gesture = replace(gesture, message=message_id)
         try:
             followed = await self._messages.followed(workspace.name, gesture.message)
         except Problem as problem:
             self._voice.tell(workspace, gesture, problem.detail)
-            return
+            return problem.status
         await self._messages.learn(workspace, gesture)
         commands = {post.id: await self._kit.store.commands(post.id) for post in followed.posts}
         waits = any(is_held(command) for one in commands.values() for command in one)
@@ -82,6 +85,7 @@ class Presses:
         if refused is not None:
             self._voice.tell(workspace, gesture, refused.detail)
         await self._messages.want(gesture.message)
+        return refused.status if refused is not None else 200
 
     async def _one(self, gesture: Gesture, post: Post, known: Commands) -> None:
         commands = known[post.id]

@@ -13,12 +13,13 @@ from typing import Any
 
 from bridge.core.errors import Problem, StoreError, storage_problem
 from bridge.core.inbound import Card
-from bridge.core.model import Item, RawRequest, Verified, Write
+from bridge.core.model import Command, Event, Item, Json, Post, RawRequest, Verified, Write
 from bridge.core.request import FIELDS
 from bridge.core.rules import Limits, PublishRules, SourceRules
 from bridge.core.signing import Check, Unverified
 from bridge.core.traces import carried
 from bridge.flows import Kit, log
+from bridge.flows.ingest._again import Again, Recalled, as_asked, item_of, take_again
 from bridge.flows.ingest._events import API, NOTHING, USUAL, Answer, Result, Said
 from bridge.flows.ingest._hints import Hints, Look
 from bridge.flows.ingest._keep import Keeper
@@ -28,7 +29,7 @@ from bridge.metrics import EventOutcome
 from bridge.ports import Gesture, Parsed, Reply, Source
 from bridge.tracing import current, enter
 
-__all__ = ["API", "Act", "Answer", "Ingest", "Know", "Load", "Look", "Result"]
+__all__ = ["API", "Act", "Again", "Answer", "Ingest", "Know", "Load", "Look", "Result"]
 
 Know = Callable[[str, Verified], Awaitable[Verified]]
 """Finds out who speaks in a chat, given the source's name; answers within seconds, whatever happens."""
@@ -208,6 +209,32 @@ class Ingest:
             "problem": problem,
             "items": [await self._rehearsed(self._said(verified, item, 0, strict=strict)) for item in items],
         }
+
+    async def again(self, event: Event, allowed: Sequence[str] = (), *, free: bool = False) -> Again:
+        """Take a stored event once more, by this configuration, and show what it comes to.
+
+        It is kept in our store, which is to be one made for this. Nothing is sent or counted.
+
+        Args:
+            event: as it is stored; its source is one of ours.
+            allowed: patterns of the accounts that its sender may use; empty means all.
+            free: see `item_of`.
+        """
+        source, raw = self.sources[event.source], Recalled(event)
+        verified = Verified(raw, event.source, event.scope, tuple(allowed))
+        try:
+            parsed = await self._read(source, verified)
+            item = item_of(event, parsed.items, raw, free=free)
+            if item is None or isinstance(item, str):
+                return Again(unknown=item or "")
+            said = self._said(verified, item, 0, strict=parsed.refusal is not None)
+            return Again([await take_again(self.kit, self._taker, said)])
+        except Problem as problem:
+            return Again(unknown=problem.detail)
+
+    def asked(self, event: Event, post: Post, commands: Sequence[Command]) -> Json:
+        """Show a post that is stored as `again` would have shown it when its event was accepted."""
+        return as_asked(self.kit, event, post, commands)
 
     @staticmethod
     async def _read(source: Source, verified: Verified) -> Parsed:

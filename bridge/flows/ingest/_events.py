@@ -19,6 +19,7 @@ from bridge.core.planning import dedupe_key
 from bridge.core.request import PublishRequest
 from bridge.core.rules import SourceRules
 from bridge.core.step import Moment, Step
+from bridge.core.telling import telling
 from bridge.flows import Kit
 from bridge.metrics import EventOutcome
 from bridge.ports import Accepted, Reply
@@ -153,6 +154,7 @@ def make_event(kit: Kit, said: Said, request: PublishRequest, *, dedupe_window: 
         external_id=request.external_id,
         correlation=request.correlation,
         traceparent=said.traceparent,
+        headers=telling(said.raw.headers),
     )
 
 
@@ -183,6 +185,7 @@ def note_event(kit: Kit, said: Said, *, dedupe_window: timedelta, reason: str | 
         revision=item.revision,
         traceparent=said.traceparent,
         reason=reason,
+        headers=telling(said.raw.headers),
     )
 
 

@@ -61,7 +61,9 @@ def shown(kit: Kit, said: Said, result: Result, planned: Sequence[Plan]) -> dict
         "note": result.note or item.note,
         "warnings": list(result.warnings),
         "lookups": len(write.lookups),
-        "posts": [_post(kit, post, commands.get(post.id, ()), said.now, events=write.events) for post in write.posts],
+        "posts": [
+            post_shown(kit, post, commands.get(post.id, ()), said.now, events=write.events) for post in write.posts
+        ],
     }
 
 
@@ -97,7 +99,7 @@ def _fields(said: Said) -> dict[str, Any]:
     return {**context, **mapped.fields}
 
 
-def _post(
+def post_shown(
     kit: Kit, post: Post, commands: Sequence[Command], now: datetime, *, events: Sequence[OutboundEvent]
 ) -> dict[str, Any]:
     """Return a post as it would be, with the exact request that its partner would get.
@@ -122,11 +124,17 @@ def _post(
         "content": wire(content),
         "asks": asked.kind if asked is not None else None,
         "fetches": brought,
+        "call": _call(kit, post, asked),
         "request": request,
         "not_before": not_before,
         "held": _held(asked),
         "faults": faults,
     }
+
+
+def _call(kit: Kit, post: Post, asked: Command | None) -> str | None:
+    """Return the method and path that its partner would be called with."""
+    return kit.partners[post.partner].line(asked, post) if asked is not None and post.partner in kit.partners else None
 
 
 def _held(asked: Command | None) -> Json | None:

@@ -34,7 +34,7 @@ from bridge.core.restoring import is_in_doubt, made_until
 from bridge.partners._budget import Budget, Priority, Spend
 from bridge.partners._http import WRITE_S, Answer, Http, Observe
 from bridge.partners._replies import unreadable
-from bridge.partners.genviral import files, judge, reading, replies, requests
+from bridge.partners.genviral import files, judge, plans, reading, replies, requests
 from bridge.partners.genviral import limits as rules
 from bridge.partners.genviral.config import Contract, GenviralConfig
 from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
@@ -70,7 +70,8 @@ class Genviral:
     limits = files.LIMITS
     fetches = False
     config_type = GenviralConfig
-    operations = ("create", "update", "retry", "cancel", "get", "list", "accounts", "host")
+    line = staticmethod(requests.line)
+    operations = ("create", "update", "retry", "cancel", "get", "list", "accounts", "host", "key")
 
     def __init__(
         self,
@@ -233,6 +234,11 @@ class Genviral:
         """List the active accounts in the key's scope."""
         answer = await self._read("accounts", "/accounts")
         return replies.listing(answer.status, answer.body, answer.sent_at)
+
+    async def plan(self) -> str:
+        """Say which plan the key is on; Genviral tells it also where the plan has lapsed."""
+        answer = await self._read("key", "/subscription")
+        return plans.told(answer.body)
 
     def to_host(self, content: Json, accounts: Sequence[Account], *, refused: bool = False) -> tuple[str, ...]:
         """Return the addresses that Genviral cannot use as they are."""

@@ -6,6 +6,7 @@ Source: https://docs.genviral.io/api-reference (create-post, update-post, retry-
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
+from urllib.parse import quote
 
 import orjson
 
@@ -44,6 +45,14 @@ def build(command: Command, post: Post, now: datetime) -> Send | Later:
             raise ValueError("a fetch is not a partner's command")
         case _:
             assert_never(command.kind)
+
+
+def line(command: Command, post: Post) -> str:
+    """Return the method and path of a command's call; retries and deletes name the post in their body."""
+    lines = {CommandKind.RETRY: "POST /posts/retry", CommandKind.CANCEL: "POST /posts/delete"}
+    if command.kind is CommandKind.UPDATE:
+        return f"PATCH /posts/{quote(post.partner_id or '', safe='')}"
+    return lines.get(command.kind, "POST /posts")
 
 
 def in_gap(at: datetime, now: datetime) -> bool:

@@ -14,7 +14,6 @@ import httpx
 
 from bridge.core.errors import FailureClass, FailureReason, PartnerError
 from bridge.core.looking import may_be_stored
-from bridge.core.meters import Bucket
 from bridge.core.model import (
     Account,
     Command,
@@ -43,13 +42,14 @@ from bridge.partners.posteverywhere import (
     lookup,
     media,
     paging,
+    plans,
     reading,
     refusals,
     replies,
     requests,
     schedules,
 )
-from bridge.partners.posteverywhere.calls import Calls, path_of
+from bridge.partners.posteverywhere.calls import Calls, a_minute, path_of
 from bridge.partners.posteverywhere.checkups import Checkups
 from bridge.partners.posteverywhere.config import PostEverywhereConfig
 from bridge.ports import Begin, Checked, Clock, Known, Later, MediaFile, Reading, Send, at_once
@@ -89,6 +89,7 @@ class PostEverywhere:
     limits = limits.LIMITS
     fetches = True
     config_type = PostEverywhereConfig
+    line = staticmethod(requests.line)
     operations = (
         "create", "update", "schedule", "retry", "cancel", "get", "results", "list", "accounts", "health", "reconnect",
         "key", "host",
@@ -107,7 +108,7 @@ class PostEverywhere:
     ) -> None:
         self.name, self.writes = name, config.writes
         self._now = now
-        calls, creates = _a_minute(config.calls), _a_minute(config.creates)
+        calls, creates = a_minute(config.calls), a_minute(config.creates)
         self._budget = Budget(1 / calls.interval_s, calls.burst, name=name, creates=creates, spend=spend, now=now)
         self._http = Http(
             name,
@@ -275,6 +276,10 @@ class PostEverywhere:
         listing = accounts.listing(answer.status, answer.body, self._scope, answer.sent_at, self._http.redactor)
         return await self._checkups.over(listing)
 
+    async def plan(self) -> str:
+        """Say which plan the key's organisation is on; PostEverywhere tells it also where the plan has lapsed."""
+        return plans.told((await self._calls.read("key", "/me")).body)
+
     async def account_health(self, account_id: str) -> Listed:
         """Look at one account more closely than the listing does: `detail` has the vendor's reasons in words."""
         answer = await self._calls.read("health", path_of("accounts", account_id, "/health"))
@@ -391,9 +396,3 @@ class PostEverywhere:
             return (await self._calls.read("key", path)).body
         except PartnerError:
             return None
-
-
-def _a_minute(calls: int) -> Bucket:
-    """Make a bucket that no minute sees more calls of: a tenth `b` at once, the rest at (calls + 1 - b) a minute."""
-    burst = max(calls // 10, 1)
-    return Bucket(60 / (calls + 1 - burst), burst)

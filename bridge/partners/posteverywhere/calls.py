@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from urllib.parse import quote
 
 from bridge.core.errors import PartnerError
+from bridge.core.meters import Bucket
 from bridge.core.model import Json, Post, Receipt
 from bridge.core.redact import Redactor
 from bridge.partners._budget import Priority
@@ -105,3 +106,9 @@ class Calls:
 def path_of(kind: str, name: str, action: str = "") -> str:
     """Return the path of one thing, or of what can be done with it."""
     return f"/{kind}/{quote(name, safe='')}{action}"
+
+
+def a_minute(calls: int) -> Bucket:
+    """Make a bucket that no minute sees more calls of: a tenth `b` at once, the rest at (calls + 1 - b) a minute."""
+    burst = max(calls // 10, 1)
+    return Bucket(60 / (calls + 1 - burst), burst)

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_never
+from urllib.parse import quote
 
 import orjson
 
@@ -59,6 +60,15 @@ def build(command: Command, post: Post, now: datetime) -> Send | Later:
             raise ValueError("a fetch is not a partner's command")
         case _:
             assert_never(command.kind)
+
+
+def line(command: Command, post: Post) -> str:
+    """Return the method and path of a command's call."""
+    path = f"/posts/{quote(post.partner_id or '', safe='')}"
+    lines = {CommandKind.RETRY: f"POST {path}/retry", CommandKind.CANCEL: f"DELETE {path}"}
+    if command.kind is CommandKind.UPDATE:
+        return f"POST {path}/schedule" if is_schedule(command, post) else f"PATCH {path}"
+    return lines.get(command.kind, "POST /posts")
 
 
 def planned(post: Post) -> bytes:
