@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from bridge.core.endpoint_rules import is_for
 from bridge.core.endpoints import TEST, was_there
+from bridge.core.errors import Problem
 from bridge.core.model import Delivery, Endpoint
 from bridge.core.tokens import Token
 from bridge.web._call import Call, Web
@@ -63,3 +64,14 @@ def _concerns(web: Web, call: Call, parts: Sequence[str], seen: set[str]) -> boo
             return may_see_account(partner, account_id, name, call.allowed)
         case _:
             return False
+
+
+def refuse_bound(allowed: Sequence[str]) -> None:
+    """Refuse a token that may use some accounts only what may be about any.
+
+    Raises:
+        Problem: 403 `account_not_allowed`.
+    """
+    if allowed:
+        detail = "This token is for some accounts only. Use one with scope admin and no `accounts`."
+        raise Problem(403, "account_not_allowed", detail)

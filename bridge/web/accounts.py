@@ -3,7 +3,6 @@
 from collections import defaultdict
 from collections.abc import Mapping
 
-from bridge.core.errors import Problem
 from bridge.core.holding import waits_for
 from bridge.core.model import AccountState, Cause
 from bridge.core.states import RETIRED
@@ -14,6 +13,7 @@ from bridge.ports import Store
 from bridge.web._call import Answer, Call, Web
 from bridge.web._query import Query
 from bridge.web._shapes import Shape, account_shape, cause_shape, listed, may_see, may_see_account
+from bridge.web._sight import refuse_bound
 
 FILTERS = ("partner", "state")
 _PARKED_PAGE = 500
@@ -68,9 +68,7 @@ async def close_cause(web: Web, call: Call) -> Answer:
     Raises:
         Problem: 403, as what waits may be for any account.
     """
-    if call.allowed:
-        detail = "This token is for some accounts only. Use one with scope admin and no `accounts`."
-        raise Problem(403, "account_not_allowed", detail)
+    refuse_bound(call.allowed)
     cause_id = call.param("id")
     cause = await let_all_go(web.ingest.kit, cause_id)
     log.info("cause.closed", cause=cause_id)

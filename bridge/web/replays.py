@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from bridge.core.errors import Problem
 from bridge.core.model import Replay, WorkState
 from bridge.flows.replay import no_such_replay
 from bridge.web._call import Answer, Call, Web
 from bridge.web._pages import page
 from bridge.web._query import PAGE, Query
 from bridge.web._shapes import Shape, listed
+from bridge.web._sight import refuse_bound
 
 RUNNING, DONE, STOPPED = "running", "done", "stopped"
 _STATES = {WorkState.DUE: RUNNING, WorkState.DONE: DONE, WorkState.DEAD: STOPPED}
@@ -18,14 +18,14 @@ _FILTERS = {"destination": "endpoint"}
 
 async def replay_delivery(web: Web, call: Call) -> Answer:
     """Send one settled delivery again."""
-    _refuse_bound(call.allowed)
+    refuse_bound(call.allowed)
     await web.replayer.one(call.param("id"))
     return Answer.json({"replayed": 1}, 202)
 
 
 async def replay_deliveries(web: Web, call: Call) -> Answer:
     """Begin to send what a filter finds, or what an endpoint missed, and answer the job and where to look at it."""
-    _refuse_bound(call.allowed)
+    refuse_bound(call.allowed)
     job = await web.replayer.start(await call.fields(), call.caller.name)
     return Answer.json(replay_shape(job), 202, ((b"location", f"/v1/replays/{job.id}".encode()),))
 
@@ -53,7 +53,7 @@ async def get_replay(web: Web, call: Call) -> Answer:
 
 async def stop_replay(web: Web, call: Call) -> Answer:
     """End a job; what it made due is sent all the same."""
-    _refuse_bound(call.allowed)
+    refuse_bound(call.allowed)
     return Answer.json(replay_shape(await web.replayer.stop(call.param("id"), call.caller.name)))
 
 
@@ -82,10 +82,3 @@ def replay_shape(job: Replay) -> Shape:
 def _is_for(call: Call, job: Replay) -> bool:
     """Say whether a caller may see a job: a token for some accounts sees its own."""
     return not call.allowed or job.owner == call.caller.name
-
-
-def _refuse_bound(allowed: Sequence[str]) -> None:
-    """What is sent again may be about any account: that is not for a token that may use some only."""
-    if allowed:
-        detail = "This token is for some accounts only. Use one with scope admin and no `accounts`."
-        raise Problem(403, "account_not_allowed", detail)
