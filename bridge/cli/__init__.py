@@ -15,6 +15,7 @@ from pathlib import Path
 
 from bridge import __version__
 from bridge.cli._operating import add_operating
+from bridge.cli._options import add_config
 from bridge.cli._rehearsals import add_rehearsals
 from bridge.cli.client._parser import add_client
 
@@ -69,7 +70,7 @@ def _parser() -> argparse.ArgumentParser:
         ("migrate", "create the database or bring it up to date"),
         ("health", "ask the running service whether it is ready"),
     ):
-        _add_config(verbs.add_parser(name, help=text, description=text))
+        add_config(verbs.add_parser(name, help=text, description=text))
     _add_copy(verbs.choices["migrate"])
     verbs.choices["health"].add_argument("--live", action="store_true", help="ask whether it is live instead")
     _add_backup(verbs.add_parser("backup", help="copy the database of SQLite while the service runs"))
@@ -92,10 +93,6 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", "-c", type=Path, help="the YAML file; else BRIDGE_CONFIG, else ./bridge.yaml")
-
-
 def _add_copy(parser: argparse.ArgumentParser) -> None:
     parser.description = (
         "Create the configured database or bring it up to date. With --from or --to: copy all of one database into an "
@@ -108,7 +105,7 @@ def _add_copy(parser: argparse.ArgumentParser) -> None:
 
 def _add_backup(parser: argparse.ArgumentParser) -> None:
     parser.description = "Copy the configured database of SQLite, and check the copy. The service may go on."
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="where to; in a folder it gets a name with the time")
     parser.add_argument("--force", action="store_true", help="replace a file that is there")
     parser.add_argument("--keep", type=_count, metavar="N", help="leave the newest N copies in the folder")
@@ -119,7 +116,7 @@ def _add_restore(parser: argparse.ArgumentParser) -> None:
         "Put a copy in the place of the configured database, which nobody may use. Without FILE: say that other tools "
         "have put it back, such as those of PostgreSQL. At the next start unfinished posts are looked for first."
     )
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("file", type=Path, nargs="?", metavar="FILE", help="what `bridge backup` made")
 
 
@@ -144,7 +141,7 @@ def _add_init(parser: argparse.ArgumentParser) -> None:
 
 def _add_preview(parser: argparse.ArgumentParser) -> None:
     parser.description = "Show what the running service would make of a payload. Nothing is stored or sent."
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("source", help="the name under `sources`")
     parser.add_argument("file", type=Path, help="the body as it is sent; - reads standard input")
     parser.add_argument("--header", "-H", action="append", default=[], metavar="'NAME: VALUE'", help="as the sender's")
@@ -160,7 +157,7 @@ def _add_slack(parser: argparse.ArgumentParser) -> None:
         "Print the manifest of the Slack app for this configuration: paste it where Slack makes apps from a manifest."
     )
     manifest = things.add_parser("manifest", help="print the manifest of the app", description=text)
-    _add_config(manifest)
+    add_config(manifest)
     manifest.add_argument("--name", metavar="NAME", help="the source of the kind slack, when there are several")
     manifest.add_argument("--app", default="bridge", metavar="TEXT", help="what the app is called: %(default)s")
     manifest.add_argument(

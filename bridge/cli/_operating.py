@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bridge.cli._options import add_config
+
 
 def add_operating(verbs: Any) -> None:
     """Add the three verbs."""
@@ -19,7 +21,7 @@ def _add_doctor(parser: argparse.ArgumentParser) -> None:
         "no event is sent. It ends with 0 when there is no problem, 1 when there is one, 2 when the configuration "
         "cannot be read."
     )
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument(
         "--offline", action="store_true", help="look only at what is here: no partner, endpoint or chat"
     )
@@ -34,7 +36,7 @@ def _add_send(parser: argparse.ArgumentParser) -> None:
         "show what it answers. It is a real event: with writes on, posts are made of it. `bridge preview` only shows "
         "them."
     )
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("file", type=Path, metavar="FILE", help="the body as it is sent; - reads standard input")
     parser.add_argument("--source", required=True, metavar="NAME", help="the name under `sources`; api: /v1/publish")
     where = "where the service is; else BRIDGE_URL, else where it listens by the configuration"
@@ -60,11 +62,7 @@ def _add_config_verb(parser: argparse.ArgumentParser) -> None:
     )
     show = things.add_parser("show", help="print the configuration as it counts, and where each value is from")
     show.description = text
-    _add_config(show)
+    add_config(show)
     show.add_argument("--section", metavar="NAME", help="only this section")
     show.add_argument("--set", action="store_true", dest="only_set", help="leave out what has its default")
     show.add_argument("--json", action="store_true", help="as JSON: {config, from}")
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", "-c", type=Path, help="the YAML file; else BRIDGE_CONFIG, else ./bridge.yaml")

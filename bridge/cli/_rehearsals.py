@@ -4,6 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from bridge.cli._options import add_config
+
 SCENES = ("dead-token", "outage", "plan-lapsed")
 
 
@@ -19,7 +21,7 @@ def _add_diff(parser: argparse.ArgumentParser) -> None:
         "database is only read: that of the former configuration, or else of the new one. Nothing is written or sent. "
         "It ends with 0 when nothing changes, 1 when something would, 2 when a configuration is wrong."
     )
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--since", default="7d", metavar="DURATION", help="how far back, as 90m or 7d: %(default)s")
     parser.add_argument("--source", metavar="NAME", help="only what this source sent")
     former = "the former configuration; left out, stored posts are what is compared with"
@@ -36,12 +38,8 @@ def _add_drill(parser: argparse.ArgumentParser) -> None:
         "It ends with 0 when everything resumed, 1 when not, 2 when the configuration is wrong."
     )
     parser.add_argument("scene", choices=SCENES, help="what goes wrong")
-    _add_config(parser)
+    add_config(parser)
     parser.add_argument("--partner", metavar="NAME", help="the key under `partners` it happens to; else the first")
     parser.add_argument("--notify", action="store_true", help="really send to the configured endpoints, marked DRILL")
     parser.add_argument("--keep-going", action="store_true", help="after a step that failed, go on with the next")
     parser.add_argument("--json", action="store_true", help="as one JSON object, at the end")
-
-
-def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", "-c", type=Path, help="the YAML file; else BRIDGE_CONFIG, else ./bridge.yaml")

@@ -38,15 +38,11 @@ class Tallying:
         """Count so many."""
         self._counts[what, outcome] += count
 
-    def standing(self, now: datetime) -> list[Tally]:
-        """Return what was counted since the last time as of this minute."""
-        minute = now.replace(second=0, microsecond=0)
-        return [Tally(minute, what, outcome, count) for (what, outcome), count in self._counts.items()]
-
     def take(self, now: datetime) -> list[Tally]:
-        """Return the same, and forget it."""
-        tallies, self._counts = self.standing(now), Counter()
-        return tallies
+        """Return what was counted since the last time as of this minute, and forget it."""
+        counts, self._counts = self._counts, Counter()
+        minute = now.replace(second=0, microsecond=0)
+        return [Tally(minute, what, outcome, count) for (what, outcome), count in counts.items()]
 
     def put_back(self, tallies: Sequence[Tally]) -> None:
         """Count again what could not be stored."""

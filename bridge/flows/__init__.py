@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import structlog
 
+from bridge.core.auditing import Note
 from bridge.core.directory import Directory, NamedAccount
 from bridge.core.errors import Conflict, StoreBusy, StoreError, StoreFull, StoreOvertaken
 from bridge.core.model import Account, Cause, Key, Post, Write
@@ -189,6 +190,13 @@ class Kit:
                 self.metrics.key_blocked(key.name, key.blocked is not None)
                 self.metrics.key_held(key.name, key.held_until)
                 self.partners[key.name].hold(key.held_until)
+
+    async def end_note(self, note: Note, status: int, subject: str = "") -> None:
+        """Write down what came of what somebody asked for; where that cannot be, it is logged, for it is done."""
+        try:
+            await self.store.desk.end_note(note.id, status, subject)
+        except StoreError as error:
+            log.warning("audit.not_ended", note=note.id, action=note.action, status=status, error=str(error))
 
     async def explain(self, steps: Sequence[Step]) -> None:
         """Say of each cause that a step opens which account it is about, what waits for it, and what to do."""

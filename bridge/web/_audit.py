@@ -9,7 +9,6 @@ from starlette.types import Message
 
 from bridge.core.auditing import Note
 from bridge.core.errors import Conflict, Problem, StoreError, storage_problem
-from bridge.flows import log
 from bridge.web._body import Disconnected, read_body
 from bridge.web._call import Answer, Call, Handler, Web
 from bridge.web._schemas import SCHEMAS
@@ -44,9 +43,10 @@ def audited(operation: Operation, handler: Handler) -> Handler:
             answer = await handler(web, call)
         except Exception as error:
             if not isinstance(error, Disconnected):
-                await _end(web, note, _status(error))
+                await web.ingest.kit.end_note(note, _status(error))
             raise
-        await _end(web, note, answer.status, _subject(call, given) if answer.status < 300 else "")
+        named = _subject(call, given) if answer.status < 300 and not note.subject else ""
+        await web.ingest.kit.end_note(note, answer.status, named)
         return answer
 
     return noted
@@ -95,14 +95,6 @@ async def _read(call: Call) -> tuple[Call, dict[str, Any]]:
     except orjson.JSONDecodeError:
         fields = None
     return replace(call, receive=again), fields if isinstance(fields, dict) else {}
-
-
-async def _end(web: Web, note: Note, status: int, subject: str = "") -> None:
-    try:
-        await web.store.desk.end_note(note.id, status, "" if note.subject else subject)
-    except StoreError as error:
-        # It is done: an error would say that it is not.
-        log.warning("audit.not_ended", note=note.id, action=note.action, status=status, error=str(error))
 
 
 def _status(error: Exception) -> int:

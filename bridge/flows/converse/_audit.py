@@ -1,9 +1,8 @@
 """Writes down what people ask for in a chat before it is done, and what came of it after."""
 
 from bridge.core.auditing import Note
-from bridge.core.errors import StoreError
 from bridge.core.slack.buttons import read_value
-from bridge.flows import Kit, log
+from bridge.flows import Kit
 from bridge.flows.converse._presses import by
 from bridge.ports import Gesture, Verb
 
@@ -33,8 +32,4 @@ class Audit:
 
     async def end(self, note: Note, status: int) -> None:
         """Write down what came of it."""
-        try:
-            await self._kit.store.desk.end_note(note.id, status)
-        except StoreError as error:
-            # It is done: an error would say that it is not.
-            log.warning("audit.not_ended", note=note.id, action=note.action, status=status, error=str(error))
+        await self._kit.end_note(note, status)

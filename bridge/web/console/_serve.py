@@ -14,7 +14,16 @@ from bridge.web._body import Disconnected, read_body
 from bridge.web._call import Answer, Web
 from bridge.web.console._api import Api
 from bridge.web.console._page import STATIC, TYPES, Cookies, html, rendered, see_other, static_path
-from bridge.web.console._sessions import Doorman, Guest, checked, header, own_path, refuse_foreign, sign_in_path
+from bridge.web.console._sessions import (
+    Doorman,
+    Guest,
+    checked,
+    cookie_of,
+    header,
+    own_path,
+    refuse_foreign,
+    sign_in_path,
+)
 from bridge.web.console._visit import Act, Look, Shown, Visit
 
 _FLASH = "bridge_said"
@@ -197,13 +206,10 @@ def _stranger(scope: Scope) -> Answer:
 
 
 def _said(scope: Scope) -> Mapping[str, Any] | None:
-    for part in header(scope, b"cookie").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == _FLASH and value:
-            try:
-                said = orjson.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
-            except ValueError:
-                return None
-            well_formed = isinstance(said, dict) and isinstance(said.get("text"), str)
-            return {"text": said["text"], "well": bool(said.get("well"))} if well_formed else None
-    return None
+    value = cookie_of(scope, _FLASH)
+    try:
+        said = orjson.loads(base64.urlsafe_b64decode(value + "=" * (-len(value) % 4)))
+    except ValueError:
+        return None
+    well_formed = isinstance(said, dict) and isinstance(said.get("text"), str)
+    return {"text": said["text"], "well": bool(said.get("well"))} if well_formed else None

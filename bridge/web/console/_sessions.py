@@ -44,7 +44,7 @@ class Doorman:
 
     async def guest(self, scope: Scope) -> Guest | None:
         """Return who sends a request; None when nobody is signed in, or the token is not what it was."""
-        cookie = _cookie(scope)
+        cookie = cookie_of(scope, COOKIE)
         if not cookie:
             return None
         session = await self.web.store.desk.session(id_of(cookie), self.web.clock())
@@ -191,9 +191,10 @@ def own_path(path: str) -> str:
     return path if mine and not steps and "\\" not in path and path.isprintable() else "/console"
 
 
-def _cookie(scope: Scope) -> str:
+def cookie_of(scope: Scope, name: str) -> str:
+    """Return the value of a cookie; empty when there is none of this name."""
     for part in header(scope, b"cookie").split(";"):
-        name, _, value = part.strip().partition("=")
-        if name == COOKIE:
+        key, _, value = part.strip().partition("=")
+        if key == name:
             return value
     return ""
